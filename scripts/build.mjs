@@ -1,0 +1,49 @@
+/**
+ * Builds dist/: two CommonJS bundles (CommonJS starts a third faster than ESM here), the zx scripts, and the CNI
+ * plugins beside them. dist/ is whole by itself, so it can be copied to where another user can read it.
+ */
+import { createHash } from 'node:crypto'
+import { chmod, copyFile, mkdir, readFile, readdir, rename, rm } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { build } from 'esbuild'
+
+const root = new URL('..', import.meta.url).pathname
+const out = `${root}dist`
+const staging = `${root}dist.${process.pid}`
+
+const bundle = { bundle: true, platform: 'node', target: 'node20', logLevel: 'warning', absWorkingDir: root, minifySyntax: true }
+const entries = { cli: 'runtime/cli/main.ts', agent: 'runtime/agent/main.ts' }
+
+/** One id for one set of sources: the CLI and the agent compare theirs when they meet. */
+const readBuildId = async () => {
+  const { metafile } = await build({ ...bundle, entryPoints: entries, outdir: out, metafile: true, write: false, format: 'cjs' })
+  const hash = createHash('sha256')
+  for (const input of Object.keys(metafile.inputs).sort()) hash.update(input).update(await readFile(root + input))
+  return hash.digest('hex').slice(0, 12)
+}
+
+await rm(staging, { recursive: true, force: true })
+const { version } = JSON.parse(await readFile(`${root}package.json`, 'utf8'))
+const define = { __BUILD_ID__: JSON.stringify(await readBuildId()), __VERSION__: JSON.stringify(version) }
+await build({ ...bundle, entryPoints: entries, outdir: staging, outExtension: { '.js': '.cjs' }, format: 'cjs', define })
+
+const scripts = (await readdir(`${root}scripts`)).filter((name) => name.endsWith('.mts')).map((name) => `scripts/${name}`)
+if (scripts.length > 0) {
+  await build({
+    ...bundle,
+    entryPoints: scripts,
+    outdir: `${staging}/scripts`,
+    outExtension: { '.js': '.mjs' },
+    format: 'esm',
+    packages: 'external',
+    define,
+  })
+}
+
+await mkdir(`${staging}/cni`, { recursive: true })
+for (const plugin of ['bridge'].filter((name) => existsSync(`${root}cni/${name}`))) {
+  await copyFile(`${root}cni/${plugin}`, `${staging}/cni/${plugin}`)
+  await chmod(`${staging}/cni/${plugin}`, 0o755)
+}
+await rm(out, { recursive: true, force: true })
+await rename(staging, out)

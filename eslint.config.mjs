@@ -1,26 +1,35 @@
 import js from '@eslint/js'
-import importX from 'eslint-plugin-import-x'
 import tseslint from 'typescript-eslint'
+import { importDirections } from './scripts/import-directions.mjs'
 
-/** Imports point one way (docs/architecture.md): each zone says which folder may not reach which. */
+/** Which folder may not reach which (scripts/import-directions.mjs). */
 const zones = [
   {
-    target: './runtime/cli',
-    from: ['./runtime/agent', './runtime/kernel', './runtime/plan', './runtime/pod', './runtime/execute.ts'],
-    message: 'the CLI reaches the agent by its socket only',
-  },
-  { target: './runtime/cli', from: ['./images', './cni'], message: 'the CLI reaches the agent by its socket only' },
-  { target: './images', from: ['./cni'], message: 'images know nothing of networks' },
-  {
-    target: ['./images', './cni'],
-    from: './runtime',
-    except: ['./errors.ts', './plan', './kernel', './execute.ts'],
-    message: 'images and cni are below the agent',
+    target: ['runtime/cli'],
+    from: ['runtime', 'images', 'cni'],
+    except: ['runtime/cli', 'runtime/errors.ts', 'runtime/rootless', 'runtime/spec'],
+    why: 'the CLI reaches the agent by its socket only',
   },
   {
-    target: ['./runtime/spec', './runtime/plan', './runtime/init', './runtime/kernel', './runtime/pod'],
-    from: ['./runtime/agent', './runtime/cli', './runtime/execute.ts', './images', './cni'],
-    message: 'planning is pure: it imports nothing that has effects',
+    target: ['images', 'cni'],
+    from: ['runtime', 'images', 'cni'],
+    except: ['images', 'cni', 'runtime/errors.ts', 'runtime/kernel'],
+    why: 'images and cni are below the agent',
+  },
+  { target: ['images'], from: ['cni'], why: 'images know nothing of networks' },
+  { target: ['cni'], from: ['images'], why: 'networks know nothing of images' },
+  {
+    target: ['runtime/spec', 'runtime/plan', 'runtime/init', 'runtime/kernel', 'runtime/pod', 'runtime/see'],
+    from: [
+      'runtime/agent',
+      'runtime/cli',
+      'runtime/rootless',
+      'runtime/execute.ts',
+      'runtime/launch.ts',
+      'images',
+      'cni',
+    ],
+    why: 'planning is pure: it imports nothing that has effects',
   },
 ]
 
@@ -43,11 +52,10 @@ export default tseslint.config(
   },
   {
     files: ['**/*.ts', '**/*.mts', '**/*.mjs'],
-    plugins: { 'import-x': importX },
+    plugins: { house: { rules: { 'import-directions': importDirections } } },
     rules: {
       'max-lines': ['error', { max: 400 }],
-      'import-x/no-restricted-paths': ['error', { zones }],
-      'import-x/no-cycle': 'error',
+      'house/import-directions': ['error', zones],
       eqeqeq: 'error',
     },
   },

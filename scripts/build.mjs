@@ -4,30 +4,66 @@
  */
 import { createHash } from 'node:crypto'
 import { chmod, copyFile, mkdir, readFile, readdir, rename, rm } from 'node:fs/promises'
-import { existsSync } from 'node:fs'
+import { rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
 import { build } from 'esbuild'
 
 const root = new URL('..', import.meta.url).pathname
 const out = `${root}dist`
 const staging = `${root}dist.${process.pid}`
 
-const bundle = { bundle: true, platform: 'node', target: 'node20', logLevel: 'warning', absWorkingDir: root, minifySyntax: true }
+const bundle = {
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  logLevel: 'warning',
+  absWorkingDir: root,
+  minifySyntax: true,
+}
+/** The CNI plugin, and what it reads. */
+const PLUGIN_FILES = ['bridge', 'leases.sh']
 const entries = { cli: 'runtime/cli/main.ts', agent: 'runtime/agent/main.ts' }
+
+const ignoreMissing = (error) => {
+  if (error.code !== 'ENOENT') throw error
+}
 
 /** One id for one set of sources: the CLI and the agent compare theirs when they meet. */
 const readBuildId = async () => {
-  const { metafile } = await build({ ...bundle, entryPoints: entries, outdir: out, metafile: true, write: false, format: 'cjs' })
+  const { metafile } = await build({
+    ...bundle,
+    entryPoints: entries,
+    outdir: out,
+    metafile: true,
+    write: false,
+    format: 'cjs',
+  })
   const hash = createHash('sha256')
-  for (const input of Object.keys(metafile.inputs).sort()) hash.update(input).update(await readFile(root + input))
+  for (const input of [...Object.keys(metafile.inputs), ...PLUGIN_FILES.map((name) => `cni/${name}`)].sort())
+    hash.update(input).update(await readFile(root + input))
   return hash.digest('hex').slice(0, 12)
 }
 
-await rm(staging, { recursive: true, force: true })
+const discard = () => rmSync(staging, { recursive: true, force: true })
+process.on('exit', discard)
+for (const [signal, number] of Object.entries({ SIGINT: 2, SIGTERM: 15 }))
+  process.on(signal, () => process.exit(128 + number))
+
+discard()
 const { version } = JSON.parse(await readFile(`${root}package.json`, 'utf8'))
 const define = { __BUILD_ID__: JSON.stringify(await readBuildId()), __VERSION__: JSON.stringify(version) }
-await build({ ...bundle, entryPoints: entries, outdir: staging, outExtension: { '.js': '.cjs' }, format: 'cjs', define })
+await build({
+  ...bundle,
+  entryPoints: entries,
+  outdir: staging,
+  outExtension: { '.js': '.cjs' },
+  format: 'cjs',
+  define,
+})
 
-const scripts = (await readdir(`${root}scripts`)).filter((name) => name.endsWith('.mts')).map((name) => `scripts/${name}`)
+const scripts = (await readdir(`${root}scripts`))
+  .filter((name) => name.endsWith('.mts'))
+  .map((name) => `scripts/${name}`)
 if (scripts.length > 0) {
   await build({
     ...bundle,
@@ -41,9 +77,25 @@ if (scripts.length > 0) {
 }
 
 await mkdir(`${staging}/cni`, { recursive: true })
-for (const plugin of ['bridge'].filter((name) => existsSync(`${root}cni/${name}`))) {
+for (const plugin of PLUGIN_FILES) {
   await copyFile(`${root}cni/${plugin}`, `${staging}/cni/${plugin}`)
   await chmod(`${staging}/cni/${plugin}`, 0o755)
 }
-await rm(out, { recursive: true, force: true })
-await rename(staging, out)
+// In a process of its own, because it runs the CLI.
+execFileSync(process.execPath, [`${root}scripts/code-cache.mjs`, `${staging}/cli.cjs`], {
+  stdio: ['ignore', 'ignore', 'inherit'],
+})
+
+// The new one is whole before the old one goes, and a build beside this one is no error: the last one stays.
+const previous = `${out}.${process.pid}.old`
+for (;;) {
+  await rename(out, previous).catch(ignoreMissing)
+  try {
+    await rename(staging, out)
+    break
+  } catch (error) {
+    if (error.code !== 'ENOTEMPTY') throw error
+  } finally {
+    await rm(previous, { recursive: true, force: true })
+  }
+}

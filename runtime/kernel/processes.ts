@@ -1,0 +1,53 @@
+/** What /proc says of a process (proc(5)): whether it lives, and which process it is. */
+import { readFileSync } from 'node:fs'
+
+export interface ProcessIdentity {
+  pid: number
+  /** Clock ticks since boot: with the pid, one process for ever. */
+  startTime: number
+}
+
+/** Fields of /proc/PID/stat behind the command, which may itself contain parentheses: [0] is the state. */
+export const parseStat = (stat: string): string[] => stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+
+const readStat = (pid: number): string[] | undefined => {
+  try {
+    return parseStat(readFileSync(`/proc/${pid}/stat`, 'latin1'))
+  } catch {
+    return undefined
+  }
+}
+
+export const readIdentity = (pid: number): ProcessIdentity | undefined => {
+  const fields = readStat(pid)
+  return fields === undefined ? undefined : { pid, startTime: Number(fields[19]) }
+}
+
+export const readParent = (pid: number): number | undefined => {
+  const parent = readStat(pid)?.[1]
+  return parent === undefined ? undefined : Number(parent)
+}
+
+/** Alive, and still the process it was: a zombie is dead, and a pid may have been given to another. */
+export const isAlive = ({ pid, startTime }: ProcessIdentity): boolean => {
+  const fields = readStat(pid)
+  return fields !== undefined && fields[0] !== 'Z' && fields[0] !== 'X' && Number(fields[19]) === startTime
+}
+
+/** Memory of a process in bytes: PSS counts what it shares with others by its share. Undefined: gone, or not ours. */
+export const readPss = (pid: number): number | undefined => {
+  try {
+    const line = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))
+    return line?.[1] === undefined ? undefined : Number(line[1]) * 1024
+  } catch {
+    return undefined
+  }
+}
+
+export const readComm = (pid: number): string | undefined => {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trimEnd()
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * What a client asks for: the body of the Docker Engine API's POST /containers/create, as far as it is honoured here,
+ * and this project's own part, `Glasspod`, whose texts are those of the command line.
+ */
+export interface CreateBody {
+  Image?: string
+  Cmd?: string[] | string | null
+  Entrypoint?: string[] | string | null
+  Env?: string[] | null
+  WorkingDir?: string
+  User?: string
+  Hostname?: string
+  Labels?: Record<string, string> | null
+  Tty?: boolean
+  OpenStdin?: boolean
+  StdinOnce?: boolean
+  StopSignal?: string
+  ExposedPorts?: Record<string, unknown> | null
+  HostConfig?: HostConfig | null
+  Glasspod?: GlasspodConfig | null
+}
+
+export interface HostConfig {
+  Binds?: string[] | null
+  NetworkMode?: string
+  PortBindings?: Record<string, { HostIp?: string; HostPort?: string }[] | null> | null
+  CapAdd?: string[] | null
+  CapDrop?: string[] | null
+  ReadonlyRootfs?: boolean
+  Tmpfs?: Record<string, string> | null
+  AutoRemove?: boolean
+  SecurityOpt?: string[] | null
+  ExtraHosts?: string[] | null
+  Memory?: number
+  NanoCpus?: number
+  PidsLimit?: number | null
+  Ulimits?: { Name: string; Soft: number; Hard: number }[] | null
+  ConsoleSize?: [number, number] | null
+}
+
+export interface GlasspodConfig {
+  memory?: string
+  cpus?: string
+  pidsLimit?: string
+  publish?: string[]
+  ulimits?: string[]
+  noPivot?: boolean
+}

@@ -1,0 +1,57 @@
+/**
+ * The OCI runtime specification's config.json, as far as this runtime reads it: the contract between what a user asks
+ * for (flags, an image's config, a pod) and the plan that makes it (runtime-spec 1.2, config.md and config-linux.md).
+ */
+export type NamespaceType = 'pid' | 'network' | 'mount' | 'ipc' | 'uts' | 'user' | 'cgroup'
+
+export interface OciMount {
+  destination: string
+  type: string
+  source: string
+  /** As in mount(8): ro, nosuid, nodev, noexec, mode=755, size=64m ... */
+  options: string[]
+}
+
+export interface OciProcess {
+  terminal: boolean
+  /** The user of the container, as the container counts. */
+  user: { uid: number; gid: number; additionalGids: number[]; umask?: number }
+  args: string[]
+  env: string[]
+  cwd: string
+  /** Names as in capabilities(7): CAP_CHOWN. */
+  capabilities: {
+    bounding: string[]
+    effective: string[]
+    permitted: string[]
+    inheritable: string[]
+    ambient: string[]
+  }
+  rlimits: { type: string; soft: number | bigint; hard: number | bigint }[]
+  noNewPrivileges: boolean
+}
+
+export interface OciResources {
+  memory?: { limit?: number; swap?: number }
+  cpu?: { quota?: number; period?: number }
+  pids?: { limit: number }
+}
+
+export interface OciConfig {
+  ociVersion: '1.2.0'
+  hostname: string
+  root: { path: string; readonly: boolean }
+  process: OciProcess
+  mounts: OciMount[]
+  linux: {
+    /** A namespace with a path is joined, one without is made. */
+    namespaces: { type: NamespaceType; path?: string }[]
+    cgroupsPath?: string
+    resources: OciResources
+    maskedPaths: string[]
+    readonlyPaths: string[]
+    /** A profile in the format of Docker and Podman; absent: no filter. */
+    seccomp?: unknown
+  }
+  annotations: Record<string, string>
+}

@@ -1,0 +1,86 @@
+/** Runs a plan: each step in order; if one fails, what is done is undone in reverse, and the error says all of it. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import { Failure, isFailure } from './errors.ts'
+import { launchProgram } from './launch.ts'
+import type { Arg, Step, StepId } from './plan/step.ts'
+
+export type Effect = (input: Record<string, string | string[]>) => Promise<string | undefined>
+
+export interface Execution {
+  /** What a step of kind 'call' means, by the name of its effect. */
+  effects: Record<string, Effect>
+  /** Told before the next step runs: what must be on disk when the agent dies here. */
+  onValue?: (id: StepId, value: string) => void
+  /** An init program has told its pid and has not begun; its status socket takes a byte. */
+  onPid?: (id: StepId, pid: number, status: Socket) => void
+}
+
+export const executeSteps = async (steps: readonly Step[], execution: Execution): Promise<void> => {
+  const values = new Map<StepId, string>()
+  for (const [index, step] of steps.entries()) {
+    let done = index
+    try {
+      const value = await executeStep(step, values, execution)
+      done = index + 1
+      if (value === undefined) continue
+      values.set(step.id, value)
+      execution.onValue?.(step.id, value)
+    } catch (error) {
+      const failures = await undoSteps(steps.slice(0, done), execution)
+      throw failures.length === 0 ? error : withCleanup(error, failures)
+    }
+  }
+}
+
+/** Takes back what the steps did, the last first. Each is tried whatever became of the others; what failed is returned. */
+export const undoSteps = async (steps: readonly Step[], execution: Execution): Promise<unknown[]> => {
+  const failures: unknown[] = []
+  for (const { undo } of steps.toReversed())
+    if (undo !== undefined)
+      await executeStep(undo, new Map(), execution).catch((error: unknown) => failures.push(error))
+  return failures
+}
+
+const executeStep = async (
+  step: Step,
+  values: ReadonlyMap<StepId, string>,
+  { effects, onPid }: Execution,
+): Promise<string | undefined> => {
+  switch (step.kind) {
+    case 'mkdir':
+      mkdirSync(step.path, { recursive: true, mode: step.mode ?? 0o755 })
+      return undefined
+    case 'write':
+      writeFileSync(step.path, step.value, { mode: 0o600 })
+      return undefined
+    case 'enter': {
+      const pid = await launchProgram({
+        prefix: step.argv.map((arg) => bind(arg, values)),
+        calls: step.inside,
+        file: step.program,
+        ...(onPid === undefined ? {} : { onPid: (told, status) => onPid(step.id, told, status) }),
+      })
+      return `${pid}`
+    }
+    case 'call': {
+      const effect = effects[step.effect]
+      if (effect === undefined) throw new Error(`step ${step.id}: nothing does ${step.effect}`)
+      return effect(step.input)
+    }
+  }
+}
+
+const bind = (arg: Arg, values: ReadonlyMap<StepId, string>): string => {
+  if (typeof arg === 'string') return arg
+  const value = values.get(arg.from)
+  if (value === undefined) throw new Error(`no step ${arg.from} has run`)
+  return arg.text?.(value) ?? value
+}
+
+const withCleanup = (error: unknown, failures: unknown[]): Error => {
+  const cause = new AggregateError(failures, 'the clean-up failed too')
+  const said = failures.map((failure) => (failure instanceof Error ? failure.message : String(failure))).join('; ')
+  if (!isFailure(error)) return new Error(error instanceof Error ? error.message : String(error), { cause })
+  return new Failure(`${error.message}; and the clean-up failed: ${said}`, error.facts, { cause })
+}

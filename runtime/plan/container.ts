@@ -1,0 +1,99 @@
+/**
+ * What makes a container: from its config.json and what is known of this host, the list of system calls of its init
+ * program. The order is runc's standard init's, and each place where it matters says why.
+ */
+import type { Call } from '../init/call.ts'
+import { planCredentials, type Filter } from '../kernel/credentials.ts'
+import { planAttachDevices, planDevpts, planOpenDevices } from '../kernel/devices.ts'
+import { planMask, planMissing, planPrivatePropagation, planReadonly } from '../kernel/mounts.ts'
+import { planJoinPid, planUnshare } from '../kernel/namespaces.ts'
+import { planHostname, planLoopback } from '../kernel/own-network.ts'
+import { planMoveRoot, planOverlay, planPivotRoot, planReadonlyRoot, type Overlay } from '../kernel/rootfs.ts'
+import type { OciConfig } from '../spec/oci.ts'
+import { planAttachMounts, planOpenMounts } from './config-mounts.ts'
+import { planExecute } from './execve.ts'
+import { planTellPid } from './monitor.ts'
+import { planMonitored, planStdio } from './monitored.ts'
+import { planOpenTerminal, type TerminalSize } from './terminal.ts'
+
+export interface ContainerInput {
+  config: OciConfig
+  /** Directory of the container's files: alive, log, exit, stdin. Absolute. */
+  directory: string
+  overlay: Overlay
+  /** cgroup.procs and cgroup.kill of the container's leaf are below it; undefined where there is no cgroup. */
+  cgroup: string | undefined
+  /** seccomp filter as BPF, or none. */
+  filter: Filter | undefined
+  /** Whether standard input is kept open for attached clients. */
+  openStdin: boolean
+  noPivot: boolean
+  terminalSize?: TerminalSize | undefined
+  host: HostFacts
+}
+
+/** What planning must know of the host, read once by the agent. */
+export interface HostFacts {
+  /** Highest capability of the kernel. */
+  lastCap: number
+  /** Ids that the user namespace maps: 0 up to this, not included. */
+  mappedIds: number
+  /** Sources of bind mounts that are directories. */
+  isDirectory: (path: string) => boolean
+}
+
+/** Group of terminals in every distribution's /etc/group (tty). */
+const TTY_GID = 5
+const ttyGid = ({ mappedIds }: HostFacts) => (mappedIds > TTY_GID ? TTY_GID : undefined)
+
+export const planContainer = (input: ContainerInput): Call[] => {
+  const { config, cgroup } = input
+  const podPid = config.linux.namespaces.find(({ type, path }) => type === 'pid' && path !== undefined)?.path
+  return planMonitored({
+    directory: input.directory,
+    openTerminal: config.process.terminal
+      ? [...planDevpts(ttyGid(input.host)), ...planOpenTerminal({ load: 'devpts' })]
+      : undefined,
+    terminalSize: input.terminalSize,
+    openStdin: input.openStdin,
+    cgroup,
+    enterPid: podPid === undefined ? planUnshare(['pid']) : planJoinPid(podPid),
+    killFile: podPid !== undefined && cgroup !== undefined ? `${cgroup}/cgroup.kill` : undefined,
+    inside: planInside(input),
+  })
+}
+
+/** Namespaces that a container has to itself where its pod does not share them. */
+const OWN = ['ipc', 'uts', 'net'] as const
+const OCI_NAME = { ipc: 'ipc', uts: 'uts', net: 'network' } as const
+
+const planInside = ({ config, overlay, filter, noPivot, host }: ContainerInput): Call[] => {
+  const { process } = config
+  const own = OWN.filter((name) =>
+    config.linux.namespaces.some(({ type, path }) => type === OCI_NAME[name] && path === undefined),
+  )
+  const facts = { ...host, hostNetwork: !config.linux.namespaces.some(({ type }) => type === 'network') }
+  return [
+    ...planUnshare(['mnt', 'cgroup', ...own]),
+    ...(own.includes('uts') ? planHostname(config.hostname) : []),
+    ...planTellPid(),
+    ...(own.includes('net') ? planLoopback() : []),
+    ...planPrivatePropagation(),
+    ...planOverlay(overlay),
+    ...(process.terminal ? [] : planDevpts(ttyGid(host))),
+    ...planOpenDevices(),
+    ...planOpenMounts(config.mounts, facts),
+    ...(noPivot ? planMoveRoot(overlay.target) : planPivotRoot(overlay.target)),
+    // proc first: /dev's links lead into it, and the readlink of a shell's start-up too.
+    ...planAttachMounts(config.mounts, facts, 'before-dev'),
+    ...planAttachDevices(),
+    ...planAttachMounts(config.mounts, facts, 'after-dev'),
+    ...config.linux.readonlyPaths.flatMap(planReadonly),
+    ...config.linux.maskedPaths.flatMap(planMask),
+    ...(process.cwd === '/' ? [] : planMissing(process.cwd, 'directory', 'process.cwd', 'cwd')),
+    ...(config.root.readonly ? planReadonlyRoot() : []),
+    ...planStdio(process.terminal, process.user),
+    ...planCredentials({ process, filter, setGroups: host.mappedIds > 1, lastCap: host.lastCap }),
+    ...planExecute(process),
+  ]
+}

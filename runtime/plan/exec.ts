@@ -1,0 +1,61 @@
+/**
+ * A further process in a running container: joins its namespaces by a pidfd, so nothing of the container is trusted to
+ * find them (/proc of the container may lie), and is watched by a monitor like the first.
+ */
+import { calls, type Call } from '../init/call.ts'
+import { AT_FDCWD, flags } from '../init/uapi.ts'
+import { planCredentials, type Credentials } from '../kernel/credentials.ts'
+import { planJoin, type Namespace } from '../kernel/namespaces.ts'
+import { planExecute } from './execve.ts'
+import { planTellPid } from './monitor.ts'
+import { planMonitored, planStdio } from './monitored.ts'
+import { planOpenTerminal, type TerminalSize } from './terminal.ts'
+
+export interface ExecInput extends Credentials {
+  /** Host pid of the container's first process. */
+  pid: number
+  /** Namespaces that differ from the agent's. */
+  namespaces: readonly Namespace[]
+  /** Directory of this exec's files. */
+  directory: string
+  cgroup: string | undefined
+  openStdin: boolean
+  terminalSize?: TerminalSize | undefined
+}
+
+export const planExec = (input: ExecInput): Call[] => {
+  const { pid, namespaces, process } = input
+  const call = calls('namespaces.join', 'pidfd_open(2)', 'lsns -p PID')
+  return planMonitored({
+    directory: input.directory,
+    prepare: [
+      call('pidfd_open', [pid, 0], 'A descriptor of the container’s first process: it cannot come to mean another.', {
+        result: { at: 'pidfd' },
+      }),
+    ],
+    openTerminal: process.terminal
+      ? [
+          call('openat', [AT_FDCWD, `/proc/${pid}/root`, flags('O_PATH', 'O_CLOEXEC'), 0], '', {
+            result: { at: 'root' },
+          }),
+          ...planOpenTerminal({ load: 'root' }, 'dev/pts/ptmx'),
+        ]
+      : undefined,
+    terminalSize: input.terminalSize,
+    openStdin: input.openStdin,
+    cgroup: input.cgroup,
+    enterPid: namespaces.includes('pid') ? planJoin('pidfd', ['pid']) : [],
+    inside: planInside(input),
+  })
+}
+
+const planInside = (input: ExecInput): Call[] => [
+  ...planTellPid(),
+  ...planJoin(
+    'pidfd',
+    input.namespaces.filter((namespace) => namespace !== 'pid'),
+  ),
+  ...planStdio(input.process.terminal, input.process.user),
+  ...planCredentials(input),
+  ...planExecute(input.process),
+]

@@ -1,0 +1,139 @@
+/** The steps that make a pod, from the outside; its end is their undoing in reverse. */
+import { planMountMemory } from '../pod/memory.ts'
+import { planPause } from '../pod/pause.ts'
+import type { ManPage, Step } from './step.ts'
+
+export interface PodInput {
+  /** Directory of the pod's own files. */
+  directory: string
+  hostname: string
+  /** Namespaces that its containers share. */
+  share: readonly ('net' | 'ipc' | 'uts' | 'pid')[]
+  network: 'bridge' | 'none' | 'host'
+  /** Whether containers share memory too: not where there is only one. */
+  memory: boolean
+  /** The pod's directory, and what its leaves may use of it. */
+  cgroup?: { path: string; controllers: readonly string[] }
+  conflist: string
+  publish: readonly string[]
+}
+
+export const planPodSteps = (input: PodInput): Step[] => [
+  ...(input.cgroup === undefined ? [] : planPodCgroup(input.cgroup)),
+  planPauseStep(input),
+  ...(input.network === 'bridge' ? [planAttachStep(input)] : []),
+  {
+    kind: 'call',
+    id: 'pod.files',
+    why: 'Its containers see the same names: /etc/hosts, /etc/hostname and /etc/resolv.conf are the pod’s.',
+    man: 'hosts(5)',
+    see: 'glasspod exec NAME cat /etc/hosts',
+    effect: 'pod.files',
+    input: { directory: input.directory },
+  },
+  ...(input.memory ? planMemorySteps(input.directory) : []),
+]
+
+const call = (
+  id: string,
+  why: string,
+  man: ManPage,
+  effect: string,
+  data: Record<string, string | string[]>,
+): Step => ({
+  kind: 'call',
+  id,
+  why,
+  man,
+  effect,
+  input: data,
+})
+
+/** A directory of cgroups goes with all that is in it: ended, waited for, removed. */
+export const planCgroupRemoval = (path: string): Step =>
+  call('cgroups.remove', 'End what is left in it, and remove it.', 'cgroups(7)', 'cgroups.remove', { path })
+
+const planPodCgroup = ({ path, controllers }: NonNullable<PodInput['cgroup']>): Step[] => [
+  {
+    kind: 'mkdir',
+    id: 'cgroups.pod',
+    why: 'One cgroup directory for the whole pod, so that it can be seen, limited and ended as one.',
+    man: 'cgroups(7)',
+    see: 'glasspod cgroup',
+    path,
+    undo: planCgroupRemoval(path),
+  },
+  ...(controllers.length === 0
+    ? []
+    : [
+        {
+          kind: 'write' as const,
+          id: 'cgroups.controllers',
+          why: 'Controllers are handed down a level at a time.',
+          man: 'cgroups(7)' as const,
+          path: `${path}/cgroup.subtree_control`,
+          value: controllers.map((name) => `+${name}`).join(' '),
+        },
+      ]),
+  {
+    kind: 'mkdir',
+    id: 'cgroups.pause',
+    why: 'Processes sit in leaves only: the pause process has one of its own.',
+    man: 'cgroups(7)',
+    path: `${path}/pause`,
+  },
+]
+
+const planPauseStep = ({ directory, hostname, share, network, cgroup }: PodInput): Step => {
+  const ownNetwork = network !== 'host' && share.includes('net')
+  return {
+    kind: 'enter',
+    id: 'pod.pause',
+    why: 'The pause process holds the namespaces that the pod shares, so a container can end and come back to them.',
+    man: 'unshare(1)',
+    see: 'glasspod graph',
+    argv: ['unshare', ...(ownNetwork ? ['--net'] : []), ...(share.includes('ipc') ? ['--ipc'] : []), '--uts', '--'],
+    program: `${directory}/pause`,
+    inside: planPause({
+      hostname,
+      ownNetwork,
+      ownPid: share.includes('pid'),
+      cgroupProcs: cgroup === undefined ? undefined : `${cgroup.path}/pause/cgroup.procs`,
+    }),
+    undo: call('pod.end', 'Namespaces end with their last process.', 'kill(2)', 'pod.end', {}),
+  }
+}
+
+const planAttachStep = ({ conflist, publish }: PodInput): Step => ({
+  ...call(
+    'network.attach',
+    'A CNI plugin wires the pod to the bridge: a veth pair, an address, a default route.',
+    'veth(4)',
+    'network.attach',
+    { conflist, interface: 'eth0', publish: [...publish] },
+  ),
+  see: 'glasspod exec NAME ip address',
+  undo: call('network.detach', 'The address goes back, published ports close.', 'veth(4)', 'network.detach', {
+    conflist,
+  }),
+})
+
+const planMemorySteps = (directory: string): Step[] => [
+  {
+    kind: 'mkdir',
+    id: 'pod.memory',
+    why: 'Where the pod’s shared memory is mounted.',
+    man: 'mkdir(2)',
+    path: `${directory}/shm`,
+  },
+  {
+    kind: 'enter',
+    id: 'pod.memory',
+    why: 'Containers that share IPC share /dev/shm: POSIX shared memory is files there.',
+    man: 'shm_overview(7)',
+    argv: [],
+    program: `${directory}/memory`,
+    inside: planMountMemory(`${directory}/shm`),
+    undo: call('pod.memory', 'Let the memory go.', 'umount(2)', 'pod.unmount', { path: `${directory}/shm` }),
+  },
+]

@@ -1,0 +1,86 @@
+/**
+ * The pause program: it makes a pod's namespaces last by living in them, and does nothing else (pause(2) in spirit;
+ * four calls and a wait). Containers come and go; the address stays.
+ */
+import { calls, type Call } from '../init/call.ts'
+import { AT_FDCWD, LAST_FD, NULL, flags } from '../init/uapi.ts'
+import { planUnshare } from '../kernel/namespaces.ts'
+import { planHostname, planLoopback } from '../kernel/own-network.ts'
+import { planFatal, planBegin, planTellPid } from '../plan/monitor.ts'
+
+export interface PauseInput {
+  /** Set in the pod's UTS namespace; none: it shares its parent's. */
+  hostname: string | undefined
+  /** Whether it has a network namespace of its own, whose loopback is still down. */
+  ownNetwork: boolean
+  /** Whether it is process 1 of a PID namespace that the pod's containers join. */
+  ownPid: boolean
+  /** cgroup.procs of its leaf, if there are cgroups. */
+  cgroupProcs: string | undefined
+}
+
+const SIGNAL_MASK_SIZE = 8
+
+/** Signals as the 64-bit set of the kernel: signal n is bit n-1. */
+const signalSet = (...numbers: number[]): bigint => numbers.reduce((set, n) => set | (1n << BigInt(n - 1)), 0n)
+const SIGINT = 2
+const SIGTERM = 15
+
+export const planPause = ({ hostname, ownNetwork, ownPid, cgroupProcs }: PauseInput): Call[] => [
+  ...(ownPid ? planProcessOne() : []),
+  ...(cgroupProcs === undefined ? [] : planEnter(cgroupProcs)),
+  ...planTellPid(),
+  ...planBegin('pause'),
+  ...(hostname === undefined ? [] : planHostname(hostname)),
+  ...(ownNetwork ? planLoopback() : []),
+  ...planSleep(),
+  ...planFatal(),
+]
+
+/** unshare(2) of a PID namespace counts for the next child only; the parent has nothing left to do. */
+const planProcessOne = (): Call[] => {
+  const call = calls('pause.pid', 'pid_namespaces(7)', 'lsns -t pid')
+  return [
+    ...planUnshare(['pid']),
+    call(
+      'clone',
+      [flags('SIGCHLD'), 0, 0, 0, 0],
+      'Process 1 of the pod: orphans of every container become its children.',
+      {
+        onZero: 'one',
+      },
+    ),
+    call('exit_group', [0]),
+    {
+      ...call(
+        'rt_sigaction',
+        [flags('SIGCHLD'), { words: [1, 0, 0, 0] }, NULL, SIGNAL_MASK_SIZE],
+        'Ignoring SIGCHLD makes the kernel reap them.',
+      ),
+      label: 'one',
+    },
+  ]
+}
+
+const planEnter = (path: string): Call[] => {
+  const call = calls('pause.cgroup', 'cgroups(7)')
+  return [
+    call('openat', [AT_FDCWD, path, flags('O_WRONLY', 'O_CLOEXEC'), 0], '', { result: { at: 'cgroup.procs' } }),
+    call('write', [{ load: 'cgroup.procs' }, '0', 1], 'The pause process has a leaf of its own.'),
+  ]
+}
+
+const planSleep = (): Call[] => {
+  const call = calls('pause.wait', 'sigwaitinfo(2)')
+  const set = { words: [signalSet(SIGINT, SIGTERM)] }
+  return [
+    call('close_range', [0, LAST_FD, 0]),
+    call('rt_sigprocmask', [flags('SIG_BLOCK'), set, NULL, SIGNAL_MASK_SIZE]),
+    call('rt_sigtimedwait', [set, NULL, NULL, SIGNAL_MASK_SIZE], 'Wait to be told to stop.', {
+      tolerate: ['EINTR'],
+      onError: 'pause.wait',
+      label: 'pause.wait',
+    }),
+    call('exit_group', [0]),
+  ]
+}

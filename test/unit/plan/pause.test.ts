@@ -1,0 +1,81 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { readComm, readIdentity, readPss } from '../../../runtime/kernel/processes.ts'
+import { whenGone } from '../../../runtime/agent/when-gone.ts'
+import { launchProgram } from '../../../runtime/launch.ts'
+import { planPause } from '../../../runtime/pod/pause.ts'
+import { useDirectory } from '../agent/temporary.ts'
+import { strace } from './strace.ts'
+
+const { fresh } = useDirectory()
+const plain = { hostname: undefined, ownNetwork: false, ownPid: false, cgroupProcs: undefined }
+
+describe('the pause program', () => {
+  it('tells its pid, closes everything, and waits', () => {
+    expect(strace(planPause(plain))).toMatchInlineSnapshot(`
+      "readlinkat(AT_FDCWD, "/proc/self", &pid, 16)
+      write(3, &pid, 16)
+      chdir("/")
+      prctl(PR_SET_NAME, "pause", 0, 0, 0)
+      close_range(0, ~0U, 0)
+      rt_sigprocmask(SIG_BLOCK, [16386], NULL, 8)
+      pause.wait: rt_sigtimedwait([16386], NULL, NULL, 8) ?EINTR -> pause.wait
+      exit_group(0)
+      fatal: write(3, &failure, 16) ?any
+      exit_group(125)"
+    `)
+  })
+
+  it('of a whole pod also does this', () => {
+    const usual = strace(planPause(plain)).split('\n')
+    const whole = planPause({ hostname: 'höst', ownNetwork: true, ownPid: true, cgroupProcs: '/g/cgroup.procs' })
+    expect(
+      strace(whole)
+        .split('\n')
+        .filter((line) => !usual.includes(line))
+        .join('\n'),
+    ).toMatchInlineSnapshot(`
+      "unshare(CLONE_NEWPID)
+      clone(SIGCHLD, 0, 0, 0, 0) 0 -> one
+      one: rt_sigaction(SIGCHLD, [1, 0, 0, 0], NULL, 8)
+      $cgroup.procs = openat(AT_FDCWD, "/g/cgroup.procs", O_WRONLY|O_CLOEXEC, 0)
+      write($cgroup.procs, "0", 1)
+      sethostname("höst", 5)
+      $socket = socket(AF_INET, SOCK_DGRAM, 0)
+      ioctl($socket, SIOCSIFFLAGS, {"lo", IFF_UP})
+      $sysctl = openat(AT_FDCWD, "/proc/sys/net/ipv4/ip_unprivileged_port_start", O_WRONLY|O_CLOEXEC, 0) ?ENOENT|EACCES|EROFS|EPERM -> sysctl.net.ipv4.ip_unprivileged_port_start
+      write($sysctl, "0", 1) ?any
+      sysctl.net.ipv4.ip_unprivileged_port_start: goto next
+      $sysctl = openat(AT_FDCWD, "/proc/sys/net/ipv4/ping_group_range", O_WRONLY|O_CLOEXEC, 0) ?ENOENT|EACCES|EROFS|EPERM -> sysctl.net.ipv4.ping_group_range
+      write($sysctl, "0 2147483647", 12) ?any
+      sysctl.net.ipv4.ping_group_range: goto next"
+    `)
+  })
+
+  it('runs small, holds no descriptor, and ends when it is told', async () => {
+    const pid = await launchProgram({ prefix: [], calls: planPause(plain), file: fresh() })
+    const identity = readIdentity(pid)
+    expect([readComm(pid), readdirSync(`/proc/${pid}/fd`)]).toEqual(['pause', []])
+    expect(readPss(pid) ?? Infinity).toBeLessThan(40 * 1024)
+    process.kill(pid, 'SIGTERM')
+    expect(identity !== undefined && (await whenGone(identity))).toBe(true)
+  })
+
+  it('makes a pod’s namespaces of a user namespace', async ({ skip }) => {
+    const allowed = readFileSync('/proc/sys/user/max_user_namespaces', 'utf8').trim() !== '0'
+    skip(!allowed, 'missing capability: user namespaces')
+    const pid = await launchProgram({
+      prefix: ['unshare', '--user', '--map-root-user', '--net', '--uts', '--'],
+      calls: planPause({ hostname: 'shop', ownNetwork: true, ownPid: true, cgroupProcs: undefined }),
+      file: fresh(),
+    })
+    try {
+      expect(readFileSync(`/proc/${pid}/net/if_inet6`, 'utf8')).toContain(' lo\n')
+      expect(readFileSync(`/proc/${pid}/status`, 'utf8')).toMatch(/^NSpid:\t\d+\t1$/m)
+      for (const name of ['net', 'uts', 'pid'])
+        expect(readlinkSync(`/proc/${pid}/ns/${name}`)).not.toBe(readlinkSync(`/proc/self/ns/${name}`))
+    } finally {
+      process.kill(pid, 'SIGKILL')
+    }
+  })
+})

@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest'
+import { planPodSteps, type PodInput } from '../../../runtime/plan/pod.ts'
+import type { Step } from '../../../runtime/plan/step.ts'
+import { formatStep } from '../../../runtime/see/explain.ts'
+
+const input: PodInput = {
+  directory: '/p',
+  hostname: 'shop',
+  share: ['net', 'ipc', 'uts'],
+  network: 'bridge',
+  memory: true,
+  cgroup: { path: '/g/pod', controllers: ['cpu', 'memory'] },
+  conflist: '/n/x.conflist',
+  publish: ['8080:80'],
+}
+const { cgroup: _, ...withoutCgroup } = input
+const shell = (steps: Step[]) =>
+  steps
+    .flatMap((step) => [formatStep(step), ...(step.undo === undefined ? [] : [`  # undo: ${formatStep(step.undo)}`])])
+    .join('\n')
+
+describe('a pod', () => {
+  it('on the bridge is these steps, and this takes them back', () => {
+    expect(shell(planPodSteps(input))).toMatchInlineSnapshot(`
+      "mkdir /g/pod
+        # undo: cgroups.remove path=/g/pod
+      echo '+cpu +memory' > /g/pod/cgroup.subtree_control
+      mkdir /g/pod/pause
+      unshare --net --ipc --uts -- /p/pause
+        # undo: pod.end
+      network.attach conflist=/n/x.conflist interface=eth0 publish=8080:80
+        # undo: network.detach conflist=/n/x.conflist
+      pod.files directory=/p
+      mkdir /p/shm
+      /p/memory
+        # undo: pod.unmount path=/p/shm"
+    `)
+  })
+
+  it('without cgroup, bridge and shared memory is its pause process, and its files', () => {
+    const steps = planPodSteps({ ...withoutCgroup, network: 'none', memory: false })
+    expect(steps.map(({ id }) => id)).toEqual(['pod.pause', 'pod.files'])
+  })
+
+  it('hands no controllers down where there are none', () => {
+    const ids = planPodSteps({ ...input, cgroup: { path: '/g', controllers: [] } }).map(({ id }) => id)
+    expect(ids).not.toContain('cgroups.controllers')
+  })
+
+  it.each<[Partial<PodInput>, string]>([
+    [{}, 'unshare --net --ipc --uts -- /p/pause'],
+    [{ network: 'host' }, 'unshare --ipc --uts -- /p/pause'],
+    [{ share: ['uts'], network: 'none' }, 'unshare --uts -- /p/pause'],
+  ])('that has %j makes what it shares', (more, line) => {
+    expect(shell(planPodSteps({ ...input, ...more })).split('\n')).toContain(line)
+  })
+
+  it('brings loopback up only in a network of its own', () => {
+    const pause = (network: PodInput['network']) =>
+      planPodSteps({ ...input, network }).flatMap((step) => (step.kind === 'enter' ? step.inside : []))
+    expect(pause('none').some(({ id }) => id.includes('loopback'))).toBe(true)
+    expect(pause('host').some(({ id }) => id.includes('loopback'))).toBe(false)
+  })
+
+  it('gives every step a reason and a man page', () => {
+    for (const { why, man } of planPodSteps(input))
+      expect([why.endsWith('.'), /\(\d\)$/.test(man)]).toEqual([true, true])
+  })
+})

@@ -1,0 +1,90 @@
+import { spawnSync } from 'node:child_process'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { calls } from '../../../runtime/init/call.ts'
+import type { Arg, Step } from '../../../runtime/plan/step.ts'
+import { explainCalls, explainSteps, formatStep } from '../../../runtime/see/explain.ts'
+
+const why = { id: 'x.y', why: 'Because.', man: 'mount(8)' } as const
+
+describe('a step as shell', () => {
+  const enter = (...argv: Arg[]): Step => ({ ...why, kind: 'enter', argv, program: '/c/init', inside: [] })
+
+  it.each<[Step, string]>([
+    [enter('unshare', "it's", '', 'a b', '--'), `unshare 'it'\\''s' '' 'a b' -- /c/init`],
+    [enter('kill', { from: 'pod.pause' }), 'kill $POD_PAUSE /c/init'],
+    [
+      enter('nsenter', { from: 'pod.pause', text: (pid) => `--net=/proc/${pid}/ns/net` }),
+      'nsenter --net=/proc/$POD_PAUSE/ns/net /c/init',
+    ],
+    [{ ...why, kind: 'write', path: '/g/pids.max', value: '7' }, 'echo 7 > /g/pids.max'],
+    [{ ...why, kind: 'write', path: '/g/x', value: 'a b' }, "echo 'a b' > /g/x"],
+    [{ ...why, kind: 'write', path: '/c/config.json', value: 'x'.repeat(1000) }, 'cat > /c/config.json'],
+    [{ ...why, kind: 'mkdir', path: '/g' }, 'mkdir /g'],
+    [{ ...why, kind: 'call', effect: 'fetch', input: { a: '1', b: ['2', '3'] } }, 'fetch a=1 b=2,3'],
+  ])('%#', (step, text) => expect(formatStep(step)).toBe(text))
+
+  it('means to a shell what it means to us', () => {
+    const word = fc.string({ maxLength: 8 }).filter((text) => !/[\0$]/.test(text))
+    fc.assert(
+      fc.property(fc.array(word, { maxLength: 4 }), (argv) => {
+        const line = formatStep(enter('printf', '%s\\0', ...argv))
+        const printed = spawnSync('sh', ['-c', line], { encoding: 'utf8' }).stdout
+        expect(printed).toBe([...argv, '/c/init'].map((one) => `${one}\0`).join(''))
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  it('quotes a path with a space', () => {
+    expect(formatStep({ ...why, kind: 'mkdir', path: '/a b' })).toBe("mkdir '/a b'")
+  })
+})
+
+describe('calls', () => {
+  const call = calls('mounts.proc', 'proc(5)', 'findmnt')
+
+  it('of one step are one, with its reason and a line each', () => {
+    const steps = explainCalls([
+      call('a', []),
+      call('b', [1], 'Because.'),
+      call('c', []),
+      calls('x', 'kill(2)')('d', []),
+    ])
+    expect(steps).toEqual([
+      { id: 'mounts.proc', kind: 'syscall', why: 'Because.', man: 'proc(5)', see: 'findmnt', text: 'a()\nb(1)\nc()' },
+      { id: 'x', kind: 'syscall', why: '', man: 'kill(2)', text: 'd()' },
+    ])
+  })
+
+  it('with a second reason are a second step', () => {
+    expect(explainCalls([call('a', [], 'One.'), call('b', [], 'Two.')]).map(({ why }) => why)).toEqual(['One.', 'Two.'])
+  })
+})
+
+describe('steps', () => {
+  it('carry what takes them back, and what is inside', () => {
+    const undo: Step = { ...why, kind: 'mkdir', path: '/g' }
+    const enter: Step = {
+      ...why,
+      kind: 'enter',
+      argv: [],
+      program: '/p',
+      inside: [calls('i', 'kill(2)')('kill', [1, 9])],
+      see: 'ps',
+      undo,
+    }
+    expect(explainSteps([enter])).toEqual([
+      {
+        id: 'x.y',
+        kind: 'enter',
+        why: 'Because.',
+        man: 'mount(8)',
+        see: 'ps',
+        undo: 'mkdir /g',
+        text: '/p',
+        inside: [{ id: 'i', kind: 'syscall', why: '', man: 'kill(2)', text: 'kill(1, 9)' }],
+      },
+    ])
+  })
+})

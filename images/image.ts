@@ -1,0 +1,31 @@
+/** An image in the store: what its manifest and its config say, and the names that lead to it. */
+import type { Digest } from './digest.ts'
+import type { ImageConfig } from './image-config.ts'
+import type { Platform } from './platform.ts'
+
+export interface ImageLayer {
+  /** Of the blob, as it is sent. */
+  readonly digest: Digest
+  /** Of the uncompressed tar. */
+  readonly diffId: Digest
+  /** Bytes of the blob. */
+  readonly size: number
+}
+
+export interface Image {
+  /** The config's digest: the image id that docker shows. */
+  readonly id: Digest
+  /** Full names, `docker.io/library/busybox:latest`; none when a newer pull took the last one. */
+  readonly names: readonly string[]
+  /** The manifest's digest. */
+  readonly digest: Digest
+  /** What registries call it: the digest of the index it was chosen from, or the manifest's. */
+  readonly sources: readonly Digest[]
+  /** Bytes of manifest, config and layer blobs, so compressed. */
+  readonly size: number
+  readonly platform: Platform
+  readonly created?: string
+  readonly config: ImageConfig
+  /** The lowest first. */
+  readonly layers: readonly ImageLayer[]
+}

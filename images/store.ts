@@ -1,0 +1,184 @@
+/**
+ * Images on disk: an OCI image layout (skopeo can read it) in `directory`, and beside it `layers/<diffid>/`, each
+ * layer unpacked once in overlayfs's form. Nothing has its final name before it is whole. One process per store.
+ */
+import { access, mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { Failure, errnoOf } from '../runtime/errors.ts'
+import { removeLeftovers, temporaryName } from './atomic-file.ts'
+import { BlobWriter, type BlobFacts } from './blob.ts'
+import { algorithmOf, digestOf, hexOf, type Digest } from './digest.ts'
+import { findImage } from './find.ts'
+import { readImages } from './image-list.ts'
+import type { Image } from './image.ts'
+import { ensureLayout, nameOf, readLayoutIndex, withName, withoutName, writeLayoutIndex } from './layout-index.ts'
+import { takeLock } from './lock.ts'
+import type { Descriptor } from './manifest.ts'
+import { planRemoval, type Removal } from './removal.ts'
+import { sweep } from './sweep.ts'
+
+export interface StoreOptions {
+  /** Where unpacked layers go; by default `layers` beside the layout. Must be on one file system with itself. */
+  readonly layers?: string
+}
+
+export class Store {
+  readonly directory: string
+  readonly layersDirectory: string
+  readonly #release: () => void
+  readonly #held = new Map<Digest, number>()
+  #queue: Promise<unknown> = Promise.resolve()
+
+  private constructor(directory: string, layersDirectory: string, release: () => void) {
+    this.directory = directory
+    this.layersDirectory = layersDirectory
+    this.#release = release
+  }
+
+  /** Makes what is missing, and removes what a crash left half-made. @throws Failure `store.locked`. */
+  static async open(directory: string, options: StoreOptions = {}): Promise<Store> {
+    const layers = options.layers ?? join(dirname(directory), 'layers')
+    const blobs = join(directory, 'blobs', 'sha256')
+    // 0700: unpacked layers hold setuid programs, which must be out of every other user's reach.
+    for (const path of [directory, blobs, layers]) await mkdir(path, { recursive: true, mode: 0o700 })
+    const store = new Store(directory, layers, takeLock(join(directory, 'lock'), `image store ${directory}`))
+    try {
+      for (const path of [directory, blobs, layers]) await removeLeftovers(path)
+      await ensureLayout(directory)
+      return store
+    } catch (error) {
+      await store.close()
+      throw error
+    }
+  }
+
+  /** Waits for the writer at work, then lets another process have the store. */
+  async close(): Promise<void> {
+    await this.#queue.catch(() => undefined)
+    this.#release()
+  }
+
+  blobPath(digest: Digest): string {
+    return join(this.directory, 'blobs', algorithmOf(digest), hexOf(digest))
+  }
+
+  layerPath(diffId: Digest): string {
+    return join(this.layersDirectory, hexOf(diffId))
+  }
+
+  hasBlob(digest: Digest): Promise<boolean> {
+    return exists(this.blobPath(digest))
+  }
+
+  hasLayer(diffId: Digest): Promise<boolean> {
+    return exists(this.layerPath(diffId))
+  }
+
+  /** A small blob, checked. Undefined when it is not there. @throws Failure `store.damaged`. */
+  async readBlob(digest: Digest): Promise<Buffer | undefined> {
+    let bytes: Buffer
+    try {
+      bytes = await readFile(this.blobPath(digest))
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return undefined
+      throw error
+    }
+    if (digestOf(bytes, algorithmOf(digest)) === digest) return bytes
+    throw new Failure(`blob ${digest} in the image store is damaged`, {
+      id: 'store.damaged',
+      found: this.blobPath(digest),
+      try: 'remove this file and pull the image again',
+    })
+  }
+
+  async writeBlob(facts: BlobFacts): Promise<BlobWriter> {
+    await mkdir(dirname(this.blobPath(facts.digest)), { recursive: true, mode: 0o700 })
+    return new BlobWriter(this.blobPath(facts.digest), facts)
+  }
+
+  /** An empty directory to unpack a layer into, and what makes it the layer. */
+  async stageLayer(
+    diffId: Digest,
+  ): Promise<{ path: string; commit: () => Promise<void>; abandon: () => Promise<void> }> {
+    const path = temporaryName(this.layerPath(diffId))
+    await mkdir(path, { mode: 0o755 })
+    const abandon = (): Promise<void> => rm(path, { recursive: true, force: true })
+    const commit = async (): Promise<void> => {
+      try {
+        await rename(path, this.layerPath(diffId))
+      } catch (error) {
+        // Another pull was faster with the same layer.
+        if (errnoOf(error) !== 'ENOTEMPTY' && errnoOf(error) !== 'EEXIST') throw error
+        await abandon()
+      }
+    }
+    return { path, commit, abandon }
+  }
+
+  /** Keeps these blobs and layers from being swept while an image is on its way. @returns the release. */
+  hold(digests: readonly Digest[]): () => void {
+    for (const digest of digests) this.#held.set(digest, (this.#held.get(digest) ?? 0) + 1)
+    return () => {
+      for (const digest of digests) {
+        const left = (this.#held.get(digest) ?? 1) - 1
+        if (left === 0) this.#held.delete(digest)
+        else this.#held.set(digest, left)
+      }
+    }
+  }
+
+  async list(): Promise<readonly Image[]> {
+    return readImages(this, await readLayoutIndex(this.directory))
+  }
+
+  /** By name, digest, or id (3 or more hex digits of it). @throws Failure `image.unknown` 404, `image.ambiguous` 409. */
+  async find(text: string): Promise<Image> {
+    return findImage(await this.list(), text)
+  }
+
+  /** Gives the manifest a name, taking it from another image if need be, which stays without one, as in docker. */
+  tag(descriptor: Descriptor, name: string): Promise<void> {
+    return this.#exclusively(async () => {
+      const before = await readLayoutIndex(this.directory)
+      const named = withName(descriptor, name)
+      const isSame = (entry: Descriptor): boolean => entry.digest === named.digest && nameOf(entry) === name
+      const kept = before.flatMap((entry) => {
+        if (nameOf(entry) === undefined && entry.digest === named.digest) return []
+        if (nameOf(entry) !== name) return [entry]
+        const isFoundOtherwise = before.some((other) => other !== entry && other.digest === entry.digest)
+        return isFoundOtherwise ? [] : [withoutName(entry)]
+      })
+      const after = before.some(isSame) ? before.map((entry) => (isSame(entry) ? named : entry)) : [...kept, named]
+      if (JSON.stringify(after) !== JSON.stringify(before)) await writeLayoutIndex(this.directory, after)
+    })
+  }
+
+  /**
+   * Takes the name away, or with an id the whole image; with the last name go the blobs and layers that no other
+   * image uses. Whether a container uses it is for the caller to ask first.
+   * @throws Failure `image.unknown` 404, `image.conflict` 409 for an id with several names without `force`.
+   */
+  remove(text: string, { force = false } = {}): Promise<Removal> {
+    return this.#exclusively(async () => {
+      const entries = await readLayoutIndex(this.directory)
+      const image = findImage(await readImages(this, entries), text)
+      const { entries: left, ...removal } = planRemoval(entries, { image, text, force })
+      await writeLayoutIndex(this.directory, left)
+      if (removal.deleted.length > 0) await sweep(this, left, this.#held)
+      return removal
+    })
+  }
+
+  /** One writer of index.json at a time, in the order of their calls. */
+  #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#queue.then(work, work)
+    this.#queue = turn.catch(() => undefined)
+    return turn
+  }
+}
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  )

@@ -1,0 +1,38 @@
+/**
+ * pasta(1): the node's network namespace gets a copy of the host's address and route on a tap device, and a process
+ * that carries each connection over. The second choice: its ports are fixed when it starts. Pure.
+ */
+import type { UplinkPlan } from './uplink.ts'
+
+export const PASTA_DEVICE = 'tap0'
+/** Link-local, so it is nobody's; pasta sends what comes here on to the host's resolver. */
+const DNS = '169.254.1.1'
+
+/**
+ * The namespace goes in as an open descriptor: pasta drops its capabilities before it opens `/proc/PID/ns/net`, which
+ * the kernel then refuses to a process inside the same user namespace (ptrace(2), access mode checks).
+ *
+ * `--no-map-gw`: else the gateway's address would lead to the host's own loopback. `none` four times: nothing is
+ * forwarded that was not asked for.
+ * @param netnsFd a descriptor of the node's network namespace, inherited by pasta
+ */
+export const planPasta = (netnsFd: number, runDir: string): UplinkPlan & { pidFile: string } => {
+  const pidFile = `${runDir}/pasta.pid`
+  return {
+    program: 'pasta',
+    argv: [
+      'pasta',
+      '--config-net',
+      '--ipv4-only',
+      '--no-map-gw',
+      ...['-t', 'none', '-u', 'none', '-T', 'none', '-U', 'none'],
+      ...['--dns-forward', DNS],
+      ...['--ns-ifname', PASTA_DEVICE],
+      ...['--pid', pidFile],
+      ...['--netns', `/proc/self/fd/${netnsFd}`],
+    ],
+    ready: 'exit',
+    pidFile,
+    dns: DNS,
+  }
+}

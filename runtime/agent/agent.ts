@@ -1,0 +1,56 @@
+/** The parts of the agent, put together once; the API's routes reach all of them through here. */
+import { statSync } from 'node:fs'
+import { Containers, type Container } from './containers.ts'
+import { Execs } from './execs.ts'
+import { Images } from './images.ts'
+import { monitorFiles } from './monitored.ts'
+import { Network } from './network.ts'
+import { readNode, type Node } from './node.ts'
+import { Pods } from './pods.ts'
+import { Supervisor } from './supervisor.ts'
+
+export class Agent {
+  readonly node: Node
+  readonly images: Images
+  readonly network: Network
+  readonly pods: Pods
+  readonly containers: Containers
+  readonly supervisor: Supervisor
+  readonly execs: Execs
+  readonly startedAt = new Date()
+  /** Ends the process; what runs goes on. */
+  leave: (how?: 'with-holder') => void = () => undefined
+
+  constructor(root: string) {
+    this.node = readNode(root)
+    this.images = new Images(this.node)
+    this.network = new Network(this.node)
+    this.pods = new Pods(this.node, this.network)
+    this.containers = new Containers(this.node, this.pods)
+    this.supervisor = new Supervisor(this)
+    this.execs = new Execs(this)
+  }
+
+  get warnings(): string[] {
+    return this.node.holder?.warnings ?? []
+  }
+
+  get running(): Container[] {
+    return [...this.containers.all.values()].filter(({ isRunning }) => isRunning)
+  }
+
+  /** Whether anything would miss it: a container or a pod that runs. */
+  get isNeeded(): boolean {
+    return this.running.length > 0 || [...this.pods.all.values()].some((pod) => this.pods.isRunning(pod))
+  }
+
+  logEnd(container: Container): number {
+    return statSync(monitorFiles(container.directory).log, { throwIfNoEntry: false })?.size ?? 0
+  }
+
+  /** Stops all that runs, each within its seconds. */
+  async stopAll(seconds: number): Promise<void> {
+    await Promise.all(this.running.map((container) => this.supervisor.stop(container, seconds)))
+    for (const pod of this.pods.all.values()) if (this.pods.isRunning(pod)) await this.pods.stop(pod)
+  }
+}

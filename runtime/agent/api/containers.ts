@@ -1,0 +1,121 @@
+/** /containers and /exec, without the streams (streams.ts). */
+import type { Agent } from '../agent.ts'
+import type { Container } from '../containers.ts'
+import type { ExecBody } from '../execs.ts'
+import { Failure } from '../../errors.ts'
+import type { CreateBody } from '../../spec/create-body.ts'
+import { readBody, route, Status, type Request, type Route } from '../http.ts'
+import { notRunning, resizeTerminal } from '../monitored.ts'
+import { inspectContainer, summariseContainer } from './describe.ts'
+import { matchesFilters, parseFilters } from './filters.ts'
+import { readLogs } from './logs.ts'
+
+const isTrue = (value: string | null): boolean => value === '1' || value === 'true' || value === 'True'
+
+export const containerRoutes = (agent: Agent): Route[] => {
+  const find = ({ params }: Request): Container => agent.containers.find(params['id'] ?? '')
+  return [
+    route('POST', '/containers/create', async ({ raw, query }) => {
+      const body = await readBody<CreateBody>(raw)
+      if (!body.Image) throw new Failure('no image is named', { id: 'container.image', status: 400, exitCode: 125 })
+      const image = await agent.images.find(body.Image)
+      const container = await agent.containers.create(body, image, {
+        name: query.get('name') ?? undefined,
+        pod: query.get('pod') ?? undefined,
+      })
+      return new Status(201, { Id: container.record.id, Warnings: agent.warnings })
+    }),
+    route('GET', '/containers/json', async ({ query }) => {
+      const filters = parseFilters(query.get('filters'))
+      const all = isTrue(query.get('all')) || filters.has('status')
+      const chosen = [...agent.containers.all.values()]
+        .filter((container) => (all || container.isRunning) && matchesFilters(agent, container, filters))
+        .sort((a, b) => b.record.created.localeCompare(a.record.created))
+      return Promise.all(chosen.map((container) => summariseContainer(agent, container)))
+    }),
+    route('GET', '/containers/{id}/json', (request) => inspectContainer(agent, find(request))),
+    route('POST', '/containers/{id}/start', async (request) => {
+      const container = find(request)
+      if (container.isRunning) return new Status(304)
+      await agent.supervisor.start(container)
+      return undefined
+    }),
+    route('POST', '/containers/{id}/stop', async (request) => {
+      const container = find(request)
+      if (!container.isRunning) return new Status(304)
+      await agent.supervisor.stop(container, secondsOf(request.query.get('t')))
+      return undefined
+    }),
+    route('POST', '/containers/{id}/restart', async (request) => {
+      const container = find(request)
+      await agent.supervisor.stop(container, secondsOf(request.query.get('t')))
+      await agent.supervisor.start(container)
+      return undefined
+    }),
+    route('POST', '/containers/{id}/kill', (request) => {
+      agent.supervisor.kill(find(request), request.query.get('signal') ?? 'SIGKILL')
+      return undefined
+    }),
+    route('POST', '/containers/{id}/wait', (request) => waitFor(find(request), request)),
+    route('POST', '/containers/{id}/resize', async (request) => {
+      const { record, directory, isRunning } = find(request)
+      if (!isRunning || record.monitor === undefined) throw notRunning(record.name)
+      await resizeTerminal(record.monitor.pid, sizeOf(request.query), directory)
+      return new Status(200)
+    }),
+    route('GET', '/containers/{id}/logs', (request) => readLogs(find(request), request)),
+    route('DELETE', '/containers/{id}', async (request) => {
+      await agent.supervisor.remove(find(request), isTrue(request.query.get('force')))
+      return undefined
+    }),
+    route('POST', '/containers/{id}/exec', async (request) => {
+      const exec = agent.execs.create(find(request), await readBody<ExecBody>(request.raw))
+      return new Status(201, { Id: exec.id })
+    }),
+    route('GET', '/exec/{id}/json', ({ params }) => {
+      const exec = agent.execs.find(params['id'] ?? '')
+      return {
+        ID: exec.id,
+        Running: exec.state === 'running',
+        ExitCode: exec.exitCode ?? (exec.state === 'exited' ? 137 : null),
+        Pid: exec.process?.pid ?? 0,
+        ContainerID: exec.container.record.id,
+        ProcessConfig: { tty: exec.body.Tty ?? false, arguments: exec.body.Cmd },
+      }
+    }),
+    route('POST', '/exec/{id}/resize', async ({ params, query }) => {
+      const exec = agent.execs.find(params['id'] ?? '')
+      if (exec.monitor === undefined || exec.state !== 'running') throw notRunning(exec.id.slice(0, 12))
+      await resizeTerminal(exec.monitor.pid, sizeOf(query), exec.directory)
+      return new Status(200)
+    }),
+  ]
+}
+
+const secondsOf = (text: string | null): number => (text === null || text === '' ? 10 : Number(text))
+
+const sizeOf = (query: URLSearchParams): { rows: number; columns: number } => {
+  const [rows, columns] = [Number(query.get('h')), Number(query.get('w'))]
+  if (Number.isInteger(rows) && Number.isInteger(columns) && rows > 0 && columns > 0 && rows < 65536 && columns < 65536)
+    return { rows, columns }
+  throw new Failure(`invalid terminal size ${query.get('h')} x ${query.get('w')}`, { id: 'terminal.size', status: 400 })
+}
+
+/** Headers at once: the client must know that it is heard before it starts the container. */
+const waitFor = async (container: Container, { query, response }: Request): Promise<undefined> => {
+  const condition = query.get('condition') ?? 'not-running'
+  response.writeHead(200, { 'content-type': 'application/json' })
+  response.flushHeaders()
+  const event = condition === 'removed' ? 'removed' : 'end'
+  if (condition !== 'not-running' || container.isRunning)
+    await new Promise<void>((resolve) => {
+      container.events.once(event, resolve)
+      response.once('close', resolve)
+    })
+  const { exitCode, error } = container.record
+  const unknown = exitCode === undefined && error !== undefined
+  response.end(
+    `${JSON.stringify({ StatusCode: exitCode ?? 125, ...(unknown ? { Error: { Message: error } } : {}) })}\n`,
+  )
+  return undefined
+}

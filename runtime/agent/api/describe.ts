@@ -1,0 +1,183 @@
+/** Containers, pods and images in the words of the Docker Engine API. */
+import type { Image } from '../../../images/image.ts'
+import type { Agent } from '../agent.ts'
+import type { Container } from '../containers.ts'
+import type { PodRecord } from '../records.ts'
+import { planArgs } from '../../spec/config.ts'
+
+const seconds = (time: string | undefined): number => Math.floor(Date.parse(time ?? '') / 1000) || 0
+
+const UNITS: [number, string][] = [
+  [86_400, 'day'],
+  [3600, 'hour'],
+  [60, 'minute'],
+  [1, 'second'],
+]
+
+/** `3 minutes`, as docker counts. */
+const ago = (from: string | undefined): string => {
+  const elapsed = Math.max(0, (Date.now() - Date.parse(from ?? '')) / 1000)
+  const [size, unit] = UNITS.find(([limit]) => elapsed >= limit) ?? [1, 'second']
+  const count = Math.floor(elapsed / size)
+  return count === 0 ? 'Less than a second' : `${count} ${unit}${count === 1 ? '' : 's'}`
+}
+
+export const describeStatus = ({ record }: Container): string => {
+  if (record.status === 'running') return `Up ${ago(record.startedAt)}`
+  if (record.status === 'created') return 'Created'
+  return `Exited (${record.exitCode ?? 'unknown'}) ${ago(record.finishedAt)} ago`
+}
+
+/** The command as it would run; the image may be gone. */
+const commandOf = async (agent: Agent, { record }: Container): Promise<string[]> => {
+  const image = await agent.images.find(record.image.id).catch(() => undefined)
+  return image === undefined ? [] : planArgs(record.body, image.config)
+}
+
+export const summariseContainer = async (agent: Agent, container: Container) => {
+  const { record } = container
+  const pod = agent.pods.all.get(record.podId)
+  return {
+    Id: record.id,
+    Names: [`/${record.name}`],
+    Image: record.image.name,
+    ImageID: record.image.id,
+    Command: (await commandOf(agent, container)).join(' '),
+    Created: seconds(record.created),
+    State: record.status,
+    Status: describeStatus(container),
+    Ports: container.isRunning ? await portsOf(agent, pod) : [],
+    Labels: record.body.Labels ?? {},
+    HostConfig: { NetworkMode: pod?.network ?? 'none' },
+    Pod: pod === undefined || pod.implicit ? null : { Id: pod.id, Name: pod.name },
+  }
+}
+
+/** Published ports of a running pod; asking the uplink is left out where nothing is published. */
+export const portsOf = async (agent: Agent, pod: PodRecord | undefined) =>
+  pod?.ip === undefined || pod.publish.length === 0
+    ? []
+    : (await agent.network.published(pod.ip)).map(({ hostIp, hostPort, containerPort, protocol }) => ({
+        IP: hostIp,
+        PrivatePort: containerPort,
+        PublicPort: hostPort,
+        Type: protocol,
+      }))
+
+export const inspectContainer = async (agent: Agent, container: Container) => {
+  const { record, directory } = container
+  const { body } = record
+  const pod = agent.pods.all.get(record.podId)
+  const args = await commandOf(agent, container)
+  return {
+    Id: record.id,
+    Created: record.created,
+    Path: args[0] ?? '',
+    Args: args.slice(1),
+    Name: `/${record.name}`,
+    State: {
+      Status: record.status,
+      Running: container.isRunning,
+      Paused: false,
+      Restarting: false,
+      Dead: false,
+      Pid: container.isRunning ? (record.process?.pid ?? 0) : 0,
+      ExitCode: record.exitCode ?? 0,
+      Error: record.error ?? '',
+      StartedAt: record.startedAt ?? '0001-01-01T00:00:00Z',
+      FinishedAt: record.finishedAt ?? '0001-01-01T00:00:00Z',
+    },
+    Image: record.image.id,
+    ImageName: record.image.name,
+    LogPath: `${directory}/log`,
+    RestartCount: record.restarts,
+    Driver: 'overlay',
+    Platform: 'linux',
+    Mounts: (body.HostConfig?.Binds ?? []).map((bind) => {
+      const [Source, Destination, Mode = ''] = bind.split(':')
+      return { Type: 'bind', Source, Destination, Mode, RW: !Mode.split(',').includes('ro') }
+    }),
+    Config: {
+      ...body,
+      Hostname: pod?.hostname ?? '',
+      Tty: body.Tty ?? false,
+      OpenStdin: body.OpenStdin ?? false,
+      Labels: body.Labels ?? {},
+      Env: body.Env ?? [],
+      Cmd: args,
+    },
+    HostConfig: { ...body.HostConfig, AutoRemove: body.HostConfig?.AutoRemove ?? false },
+    NetworkSettings: {
+      IPAddress: pod?.ip ?? '',
+      Networks: pod?.ip === undefined ? {} : { glasspod: { IPAddress: pod.ip } },
+      Ports: Object.fromEntries(
+        (container.isRunning ? await portsOf(agent, pod) : []).map(({ IP, PrivatePort, PublicPort, Type }) => [
+          `${PrivatePort}/${Type}`,
+          [{ HostIp: IP, HostPort: `${PublicPort}` }],
+        ]),
+      ),
+    },
+    Pod: pod === undefined || pod.implicit ? null : { Id: pod.id, Name: pod.name },
+    CgroupPath: agent.supervisor.cgroup(container.record) ?? null,
+    Bundle: directory,
+  }
+}
+
+export const summarisePod = async (agent: Agent, pod: PodRecord) => {
+  const containers = agent.containers.inPod(pod)
+  const running = containers.filter(({ isRunning }) => isRunning).length
+  const status = !agent.pods.isRunning(pod)
+    ? containers.some(({ record }) => record.status === 'exited')
+      ? 'Exited'
+      : 'Created'
+    : running === containers.length
+      ? 'Running'
+      : 'Degraded'
+  return {
+    Id: pod.id,
+    Name: pod.name,
+    Status: status,
+    Created: pod.created,
+    Hostname: pod.hostname,
+    Network: pod.network,
+    Share: pod.share,
+    Labels: pod.labels,
+    IP: pod.ip ?? '',
+    InfraPid: pod.pause?.pid ?? 0,
+    Ports: await portsOf(agent, agent.pods.isRunning(pod) ? pod : undefined),
+    Containers: containers.map(({ record }) => ({ Id: record.id, Name: record.name, State: record.status })),
+    CgroupPath: agent.pods.cgroup(pod) ?? null,
+  }
+}
+
+export const summariseImage = (image: Image) => ({
+  Id: image.id,
+  ParentId: '',
+  RepoTags: image.names.filter((name) => !name.includes('@')),
+  RepoDigests:
+    image.sources.length > 0 ? image.names.map((name) => `${name.replace(/[:@][^/]*$/, '')}@${image.sources[0]}`) : [],
+  Created: seconds(image.created),
+  Size: image.size,
+  SharedSize: -1,
+  Containers: -1,
+  Labels: image.config.labels,
+})
+
+export const inspectImage = (image: Image) => ({
+  ...summariseImage(image),
+  Created: image.created ?? '',
+  Architecture: image.platform.architecture,
+  Os: image.platform.os,
+  Digest: image.digest,
+  RootFS: { Type: 'layers', Layers: image.layers.map(({ diffId }) => diffId) },
+  Config: {
+    User: image.config.user,
+    Env: image.config.env,
+    Entrypoint: image.config.entrypoint,
+    Cmd: image.config.cmd,
+    WorkingDir: image.config.workingDir,
+    Labels: image.config.labels,
+    StopSignal: image.config.stopSignal ?? '',
+    ExposedPorts: Object.fromEntries(image.config.exposedPorts.map((port) => [port, {}])),
+  },
+})

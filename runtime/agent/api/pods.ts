@@ -1,0 +1,80 @@
+/** /glasspod/pods: what Docker's API has no word for. */
+import type { Agent } from '../agent.ts'
+import { Failure } from '../../errors.ts'
+import { readBody, route, Status, type Request, type Route } from '../http.ts'
+import type { PodRecord } from '../records.ts'
+import { summarisePod } from './describe.ts'
+
+interface PodBody {
+  Name?: string
+  Share?: PodRecord['share']
+  Hostname?: string
+  Publish?: string[]
+  Labels?: Record<string, string>
+  Network?: string
+  ExtraHosts?: string[]
+}
+
+const given = (text: string | undefined) => (text === '' ? undefined : text)
+
+export const podRequest = (body: PodBody) => ({
+  name: given(body.Name),
+  share: body.Share,
+  hostname: given(body.Hostname),
+  publish: body.Publish,
+  labels: body.Labels,
+  network: given(body.Network),
+  extraHosts: body.ExtraHosts,
+})
+
+export const podRoutes = (agent: Agent): Route[] => {
+  const find = ({ params }: Request): PodRecord => agent.pods.find(params['id'] ?? '')
+  const stop = async (pod: PodRecord, seconds: number) => {
+    const running = agent.containers.inPod(pod).filter(({ isRunning }) => isRunning)
+    await Promise.all(running.map((container) => agent.supervisor.stop(container, seconds)))
+    await agent.pods.stop(pod)
+    agent.supervisor.onEnd()
+  }
+  return [
+    route('GET', '/glasspod/pods', () =>
+      Promise.all(
+        [...agent.pods.all.values()]
+          .filter(({ implicit }) => !implicit)
+          .sort((a, b) => b.created.localeCompare(a.created))
+          .map((pod) => summarisePod(agent, pod)),
+      ),
+    ),
+    route('POST', '/glasspod/pods/create', async ({ raw }) => {
+      const pod = await agent.pods.create(podRequest(await readBody<PodBody>(raw)))
+      return new Status(201, { Id: pod.id, Name: pod.name, Warnings: agent.warnings })
+    }),
+    route('GET', '/glasspod/pods/{id}/json', (request) => summarisePod(agent, find(request))),
+    route('POST', '/glasspod/pods/{id}/start', async (request) => {
+      const pod = find(request)
+      await agent.pods.start(pod)
+      for (const container of agent.containers.inPod(pod)) await agent.supervisor.start(container)
+      return undefined
+    }),
+    route('POST', '/glasspod/pods/{id}/stop', async (request) => {
+      await stop(find(request), Number(request.query.get('t') ?? 10))
+      return undefined
+    }),
+    route('DELETE', '/glasspod/pods/{id}', async (request) => {
+      const pod = find(request)
+      const force = request.query.get('force') === '1' || request.query.get('force') === 'true'
+      const containers = agent.containers.inPod(pod)
+      if (!force && containers.some(({ isRunning }) => isRunning))
+        throw new Failure(`pod ${pod.name} has running containers`, {
+          id: 'pod.running',
+          found: containers.flatMap(({ isRunning, record }) => (isRunning ? [record.name] : [])).join(', '),
+          try: `glasspod pod stop ${pod.name}, or pod rm -f`,
+          status: 409,
+          exitCode: 125,
+        })
+      await Promise.all(containers.map((container) => agent.supervisor.remove(container, true)))
+      await agent.pods.remove(pod)
+      agent.supervisor.onEnd()
+      return undefined
+    }),
+  ]
+}

@@ -1,0 +1,111 @@
+/** Attach and exec start: the two calls whose connection becomes the container's standard streams. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { formatFailure } from '../../errors.ts'
+import type { Agent } from '../agent.ts'
+import { attach } from '../attach.ts'
+import { answeredStream, upgradedStream, type RawStream } from '../hijack.ts'
+import { describeError, readBody, route, Status, type Route } from '../http.ts'
+
+const isTrue = (value: string | null): boolean => value === '1' || value === 'true'
+
+const ATTACH = /^(?:\/v[0-9.]+)?\/containers\/([^/]+)\/attach$/
+const EXEC = /^(?:\/v[0-9.]+)?\/exec\/([^/]+)\/start$/
+
+const attachContainer = (agent: Agent, id: string, query: URLSearchParams, stream: RawStream): void => {
+  const container = agent.containers.find(id)
+  const { record } = container
+  const begin = isTrue(query.get('logs')) ? record.logStart : agent.logEnd(container)
+  const started = new Promise<void>((resolve) => {
+    if (container.isRunning) resolve()
+    else container.events.once('start', resolve)
+  })
+  stream.open()
+  attach(
+    container,
+    stream,
+    {
+      stdin: isTrue(query.get('stdin')) && record.body.OpenStdin === true,
+      stdout: isTrue(query.get('stdout')),
+      stderr: isTrue(query.get('stderr')),
+      from: begin,
+      closeInput: record.body.StdinOnce === true && record.body.Tty !== true,
+    },
+    started,
+  )
+  // Attached to what has ended: say what there is, and end.
+  if (record.status === 'exited' && isTrue(query.get('logs'))) container.events.emit('end')
+}
+
+const startExec = async (agent: Agent, id: string, stream: RawStream): Promise<void> => {
+  const exec = agent.execs.find(id)
+  agent.execs.prepare(exec)
+  const started = new Promise<void>((resolve) => exec.events.once('start', resolve))
+  const closeInput = exec.body.Tty !== true
+  attach(
+    exec,
+    stream,
+    { stdin: exec.body.AttachStdin === true, stdout: true, stderr: true, from: 0, closeInput },
+    started,
+  )
+  try {
+    await agent.execs.start(exec)
+    stream.open()
+    exec.events.emit('start')
+  } catch (error) {
+    // As Docker has it: the stream carries the error, the exit code is asked for afterwards.
+    const { body } = describeError(error)
+    const text = `${formatFailure(String(body['message']), body)}\n`
+    const bytes = Buffer.from(exec.body.Tty === true ? text.replaceAll('\n', '\r\n') : text)
+    stream.write({ stream: 2, time: 0n, bytes })
+    stream.end()
+  }
+}
+
+/** The connection is taken over when the client asks for it with an Upgrade header. */
+export const upgrade = async (agent: Agent, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
+  try {
+    const url = new URL(request.url ?? '/', 'http://agent')
+    const container = ATTACH.exec(url.pathname)?.[1]
+    const exec = EXEC.exec(url.pathname)?.[1]
+    if (container !== undefined) {
+      const tty = agent.containers.find(container).record.body.Tty === true
+      attachContainer(agent, container, url.searchParams, await upgradedStream(request, socket, head, tty))
+    } else if (exec !== undefined) {
+      const tty = agent.execs.find(exec).body.Tty === true
+      await startExec(agent, exec, await upgradedStream(request, socket, head, tty))
+    } else throw new Error(`${url.pathname} is no stream`)
+  } catch (error) {
+    const { status, body } = describeError(error)
+    const text = `${JSON.stringify(body)}\n`
+    socket.end(
+      `HTTP/1.1 ${status} Error\r\nContent-Type: application/json\r\nConnection: close\r\n` +
+        `Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
+    )
+  }
+}
+
+export const streamRoutes = (agent: Agent): Route[] => [
+  route('POST', '/containers/{id}/attach', ({ params, query, response }) => {
+    const id = params['id'] ?? ''
+    attachContainer(agent, id, query, answeredStream(response, Buffer.alloc(0), isTty(agent, id)))
+    return streamed(response)
+  }),
+  route('POST', '/exec/{id}/start', async ({ params, raw, response }) => {
+    const exec = agent.execs.find(params['id'] ?? '')
+    const body = await readBody<{ Detach?: boolean }>(raw)
+    if (body.Detach !== true) {
+      await startExec(agent, exec.id, answeredStream(response, Buffer.alloc(0), exec.body.Tty === true))
+      return streamed(response)
+    }
+    agent.execs.prepare(exec)
+    await agent.execs.start(exec)
+    return new Status(200)
+  }),
+]
+
+const isTty = (agent: Agent, id: string) => agent.containers.find(id).record.body.Tty === true
+
+/** The answer was begun, and ends with the stream. */
+const streamed = (response: ServerResponse): Promise<undefined> =>
+  new Promise((resolve) => response.once('close', () => resolve(undefined)))

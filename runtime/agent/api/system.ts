@@ -1,0 +1,107 @@
+/** The agent and its host: /version, /info, /_ping, /glasspod/agent. */
+import { cpus, hostname, totalmem, type } from 'node:os'
+import { readFileSync } from 'node:fs'
+import type { Agent } from '../agent.ts'
+import { Failure } from '../../errors.ts'
+import { hostArch } from '../../init/program.ts'
+import { readPss } from '../../kernel/processes.ts'
+import { route, Status, type Answer, type Route } from '../http.ts'
+
+/** The version of Docker's API that these answers follow. */
+const API_VERSION = '1.43'
+const MIN_API_VERSION = '1.24'
+
+/** Clients negotiate by these headers before their first call. */
+const ping: Answer = ({ response }) => {
+  response.setHeader('api-version', API_VERSION)
+  response.setHeader('ostype', 'linux')
+  return new Status(200, 'OK')
+}
+
+const readControllers = (directory: string | undefined): string[] => {
+  if (directory === undefined) return []
+  try {
+    return readFileSync(`${directory}/cgroup.controllers`, 'utf8').split(/\s+/).filter(Boolean)
+  } catch {
+    return []
+  }
+}
+
+export const systemRoutes = (agent: Agent): Route[] => [
+  route('GET', '/_ping', ping),
+  route('HEAD', '/_ping', ping),
+  route('GET', '/version', () => ({
+    Version: __VERSION__,
+    ApiVersion: API_VERSION,
+    MinAPIVersion: MIN_API_VERSION,
+    GitCommit: __BUILD_ID__,
+    Os: 'linux',
+    Arch: process.arch === 'x64' ? 'amd64' : process.arch,
+    KernelVersion: agent.node.kernel,
+    Components: [{ Name: 'glasspod', Version: __VERSION__, Details: { Build: __BUILD_ID__, Node: process.version } }],
+  })),
+  route('GET', '/info', async () => ({
+    ID: agent.node.paths.root,
+    Name: hostname(),
+    ServerVersion: __VERSION__,
+    OperatingSystem: type(),
+    KernelVersion: agent.node.kernel,
+    Architecture: hostArch(),
+    NCPU: cpus().length,
+    MemTotal: totalmem(),
+    Driver: 'overlay',
+    CgroupVersion: '2',
+    CgroupDriver: agent.node.cgroup === undefined ? 'none' : 'cgroupfs',
+    SecurityOptions: ['name=seccomp,profile=builtin', 'name=rootless', 'name=userns'],
+    Containers: agent.containers.all.size,
+    ContainersRunning: agent.running.length,
+    ContainersPaused: 0,
+    ContainersStopped: agent.containers.all.size - agent.running.length,
+    Images: (await (await agent.images.store()).list()).length,
+    Warnings: agent.warnings,
+    DockerRootDir: agent.node.paths.root,
+    Glasspod: {
+      root: agent.node.paths.root,
+      imageStore: agent.node.paths.images,
+      runtimeDirectory: agent.node.paths.run,
+      cgroup: agent.node.cgroup ?? null,
+      cgroupReason: agent.node.holder?.cgroupReason ?? null,
+      controllers: readControllers(agent.node.cgroup),
+      mappedIds: agent.node.host.mappedIds,
+      uplink: agent.network.read()?.uplink?.program ?? null,
+      uplinkMissing: agent.network.read()?.uplinkMissing ?? null,
+    },
+  })),
+  route('GET', '/glasspod/agent', () => ({
+    pid: process.pid,
+    startedAt: agent.startedAt.toISOString(),
+    uptimeSeconds: Math.round(process.uptime()),
+    memory: { pssBytes: readPss(process.pid) ?? process.memoryUsage.rss(), rssBytes: process.memoryUsage.rss() },
+    containers: { running: agent.running.length, total: agent.containers.all.size },
+    pods: [...agent.pods.all.values()].filter(({ implicit }) => !implicit).length,
+    buildId: __BUILD_ID__,
+    version: __VERSION__,
+    root: agent.node.paths.root,
+    socket: `${agent.node.paths.run}/agent.sock`,
+  })),
+  route('POST', '/glasspod/agent/stop', async ({ query }) => {
+    const force = query.get('force') === '1' || query.get('force') === 'true'
+    if (agent.isNeeded && !force)
+      throw new Failure(`${agent.running.length} containers are running`, {
+        id: 'agent.busy',
+        found: agent.running.map(({ record }) => record.name).join(', '),
+        try: 'glasspod agent stop --force: it stops them first',
+        status: 409,
+        exitCode: 125,
+      })
+    await agent.stopAll(10)
+    await agent.network.stop()
+    setImmediate(agent.leave, 'with-holder')
+    return undefined
+  }),
+  // Another build is about to take over: containers run on, and the next agent adopts them.
+  route('POST', '/glasspod/agent/reexec', () => {
+    setImmediate(agent.leave)
+    return undefined
+  }),
+]

@@ -1,0 +1,116 @@
+/** From a container's record to its OCI bundle: config.json, and the layers below its own. */
+import { statSync } from 'node:fs'
+import { overlayLayers } from '../../images/snapshot.ts'
+import type { Image } from '../../images/image.ts'
+import { Failure } from '../errors.ts'
+import { hostArch } from '../init/program.ts'
+import type { Filter } from '../kernel/credentials.ts'
+import type { Overlay } from '../kernel/rootfs.ts'
+import { DEFAULT_PROFILE } from '../kernel/seccomp/default-profile.ts'
+import { planFilter } from '../kernel/seccomp/filter.ts'
+import { parseProfile, resolveProfile, type SeccompProfile } from '../kernel/seccomp/profile.ts'
+import { planConfig, securityOptions } from '../spec/config.ts'
+import type { CreateBody } from '../spec/create-body.ts'
+import type { OciConfig, OciMount } from '../spec/oci.ts'
+import { readLayeredFile } from './images.ts'
+import type { Node } from './node.ts'
+import type { Pods } from './pods.ts'
+import type { ContainerRecord, PodRecord } from './records.ts'
+
+export interface BundleInput {
+  node: Node
+  pods: Pods
+  pod: PodRecord
+  container: ContainerRecord
+  image: Image
+}
+
+/** Directories of the root, the container's own first. */
+export const rootDirectories = (node: Node, container: ContainerRecord, image: Pick<Image, 'layers'>): string[] => [
+  `${node.paths.containers}/${container.id}/upper`,
+  ...overlayLayers({ layersDirectory: node.paths.layers }, image),
+]
+
+export const buildConfig = ({ node, pods, pod, container, image }: BundleInput): OciConfig => {
+  const directories = rootDirectories(node, container, image)
+  const { config } = image
+  const cgroup = pods.cgroup(pod)
+  const result = planConfig({
+    body: container.body,
+    image: config,
+    hostname: pod.hostname,
+    passwd: readLayeredFile(directories, '/etc/passwd'),
+    group: readLayeredFile(directories, '/etc/group'),
+    cpus: node.cpus,
+    namespaces: pods.namespaces(pod),
+    hasCgroup: true,
+    podMounts: pods.mounts(pod),
+    cgroupsPath: cgroup === undefined ? undefined : `${cgroup}/${container.id.slice(0, 12)}`,
+  })
+  checkVolumes(result, pods.mounts(pod))
+  checkIds(node, result)
+  readFilter(container.body, result, node.kernel)
+  return result
+}
+
+export const planRoot = (node: Node, container: ContainerRecord, image: Pick<Image, 'layers'>): Overlay => {
+  const directory = `${node.paths.containers}/${container.id}`
+  return {
+    layersDir: node.paths.layers,
+    lower: overlayLayers({ layersDirectory: '' }, image).map((path) => path.replace(/^\/+/, '')),
+    upper: `${directory}/upper`,
+    work: `${directory}/work`,
+    target: `${directory}/rootfs`,
+  }
+}
+
+/** The profile that was asked for: Docker's default, a text in its format, or none. */
+const profileOf = (body: CreateBody): SeccompProfile | undefined => {
+  const option = securityOptions(body).find((text) => /^seccomp[:=]/.test(text))
+  const value = option?.replace(/^seccomp[:=]/, '')
+  if (value === undefined) return DEFAULT_PROFILE
+  return value === 'unconfined' ? undefined : parseProfile(value, 'the profile given with --security-opt seccomp=')
+}
+
+/** The profile as the runtime specification has it, for who reads the bundle. */
+export const resolveSeccomp = (body: CreateBody, config: OciConfig, kernel: string): unknown => {
+  const profile = profileOf(body)
+  const capabilities = config.process.capabilities.bounding
+  return profile === undefined ? undefined : resolveProfile(profile, { arch: hostArch(), capabilities, kernel })
+}
+
+/** The profile as BPF, or undefined for an unconfined container. */
+export const readFilter = (body: CreateBody, config: OciConfig, kernel: string): Filter | undefined => {
+  const profile = profileOf(body)
+  if (profile === undefined) return undefined
+  return planFilter(profile, { arch: hostArch(), capabilities: config.process.capabilities.bounding, kernel })
+}
+
+/** The pod's own are made when it starts. */
+const checkVolumes = ({ mounts }: OciConfig, podMounts: readonly OciMount[]): void => {
+  const own = new Set(podMounts.map(({ source }) => source))
+  for (const { type, source } of mounts) {
+    if (type !== 'bind' || own.has(source)) continue
+    if (statSync(source, { throwIfNoEntry: false }) !== undefined) continue
+    throw new Failure(`volume source ${source}: no such file or directory`, {
+      id: 'volumes.source',
+      try: `mkdir -p ${source}`,
+      exitCode: 125,
+      status: 400,
+    })
+  }
+}
+
+/** An id that the map does not have would fail deep inside; it is said before anything exists. */
+const checkIds = ({ host: { mappedIds } }: Node, { process: { user } }: OciConfig): void => {
+  const outside = [user.uid, user.gid, ...user.additionalGids].find((id) => id >= mappedIds)
+  if (outside === undefined) return
+  throw new Failure(`user or group ${outside} of the container is not in the id map`, {
+    id: 'user.unmapped',
+    found: `this user namespace maps ${mappedIds} id${mappedIds === 1 ? '' : 's'}`,
+    try: 'sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $USER, then: glasspod system reset',
+    see: 'subuid(5), user_namespaces(7)',
+    exitCode: 125,
+    status: 400,
+  })
+}

@@ -1,0 +1,163 @@
+/** The containers: made, found, listed, removed. What runs them is in supervisor.ts. */
+import { mkdirSync, rmSync } from 'node:fs'
+import { EventEmitter } from 'node:events'
+import type { Socket } from 'node:net'
+import type { Image } from '../../images/image.ts'
+import { Failure } from '../errors.ts'
+import { planResources } from '../spec/config.ts'
+import { checkLimits } from '../kernel/cgroups/leaf.ts'
+import type { CreateBody } from '../spec/create-body.ts'
+import { ensureFile, monitorFiles } from './monitored.ts'
+import { checkName, findByWord, inventName, newId, unknownThing } from './naming.ts'
+import { buildConfig } from './bundle.ts'
+import type { Node } from './node.ts'
+import type { Pods } from './pods.ts'
+import { Records, type ContainerRecord, type PodRecord } from './records.ts'
+
+/** A container as the agent holds it: its record, and the events `end` (a run is over) and `removed`. */
+export class Container {
+  readonly events = new EventEmitter().setMaxListeners(0)
+  readonly record: ContainerRecord
+  readonly directory: string
+  /** The writing end of its standard input, while it runs and reads one. */
+  input: Socket | undefined
+
+  constructor(record: ContainerRecord, directory: string) {
+    this.record = record
+    this.directory = directory
+  }
+
+  get isRunning(): boolean {
+    return this.record.status === 'running'
+  }
+}
+
+export class Containers {
+  readonly all = new Map<string, Container>()
+  readonly remains: string[]
+  private readonly records: Records<ContainerRecord>
+  private readonly node: Node
+  private readonly pods: Pods
+
+  constructor(node: Node, pods: Pods) {
+    this.node = node
+    this.pods = pods
+    this.records = new Records(node.paths.containers, 'container.json')
+    const { records, remains } = this.records.readAll()
+    this.remains = remains
+    for (const record of records) this.all.set(record.id, new Container(record, this.records.pathOf(record.id)))
+  }
+
+  find(word: string): Container {
+    const found = findByWord(
+      [...this.all.values()].map((container) => ({ id: container.record.id, name: container.record.name, container })),
+      word,
+    )
+    if (found === undefined) throw unknownThing('container', word)
+    return found.container
+  }
+
+  inPod(pod: PodRecord): Container[] {
+    return [...this.all.values()].filter(({ record }) => record.podId === pod.id)
+  }
+
+  save({ record }: Container): void {
+    this.records.write(record)
+  }
+
+  /** Everything that can be wrong with the request is said here, before anything exists. */
+  async create(
+    body: CreateBody,
+    image: Image,
+    options: { name?: string | undefined; pod?: string | undefined },
+  ): Promise<Container> {
+    const taken = (name: string) => [...this.all.values()].some(({ record }) => record.name === name)
+    if (options.name !== undefined && taken(checkName(options.name)))
+      throw new Failure(`the container name '${options.name}' is in use`, {
+        id: 'name.in-use',
+        try: `another name, or: glasspod rm ${options.name}`,
+        status: 409,
+        exitCode: 125,
+      })
+    checkLimits(this.node.cgroup, planResources(body, this.node.cpus))
+    const name = options.name ?? inventName(taken)
+    const pod = options.pod === undefined ? undefined : this.pods.find(options.pod)
+    if (pod !== undefined) refuseInPod(body, pod)
+    const owner = pod ?? (await this.createImplicitPod(body, name))
+    const id = newId()
+    const container = new Container(
+      {
+        id,
+        name,
+        podId: owner.id,
+        image: { id: image.id, name: body.Image ?? '', diffIds: image.layers.map(({ diffId }) => diffId) },
+        created: new Date().toISOString(),
+        body,
+        status: 'created',
+        logStart: 0,
+        restarts: 0,
+      },
+      this.records.pathOf(id),
+    )
+    try {
+      buildConfig({ node: this.node, pods: this.pods, pod: owner, container: container.record, image })
+      for (const part of ['rootfs', 'upper', 'work'])
+        mkdirSync(`${container.directory}/${part}`, { recursive: true, mode: part === 'work' ? 0o700 : 0o755 })
+      ensureFile(monitorFiles(container.directory).log)
+      this.records.write(container.record)
+    } catch (error) {
+      rmSync(container.directory, { recursive: true, force: true })
+      if (pod === undefined) await this.pods.remove(owner)
+      throw error
+    }
+    this.all.set(id, container)
+    return container
+  }
+
+  private createImplicitPod(body: CreateBody, name: string): Promise<PodRecord> {
+    return this.pods.create({
+      name,
+      implicit: true,
+      hostname: body.Hostname === '' ? undefined : body.Hostname,
+      network: body.HostConfig?.NetworkMode,
+      publish: [...(body.Glasspod?.publish ?? []), ...portBindings(body)],
+      extraHosts: body.HostConfig?.ExtraHosts ?? [],
+    })
+  }
+
+  /** Files and record; the container has ended before. */
+  async remove(container: Container): Promise<void> {
+    const { record, directory } = container
+    rmSync(directory, { recursive: true, force: true })
+    this.all.delete(record.id)
+    const pod = this.pods.all.get(record.podId)
+    if (pod?.implicit === true) await this.pods.remove(pod)
+    container.events.emit('removed')
+  }
+}
+
+/** Docker's PortBindings as the texts of -p. */
+const portBindings = ({ HostConfig }: CreateBody): string[] =>
+  Object.entries(HostConfig?.PortBindings ?? {}).flatMap(([port, bindings]) =>
+    (bindings ?? [{}]).map(({ HostIp, HostPort }) =>
+      [...(HostIp ? [HostIp] : []), ...(HostPort ? [HostPort] : HostIp ? [''] : []), port].join(':'),
+    ),
+  )
+
+/** What belongs to the pod is asked of the pod: a flag that would be ignored is an error. */
+const refuseInPod = (body: CreateBody, pod: PodRecord): void => {
+  const asked = [
+    ...(body.Hostname ? ['--hostname'] : []),
+    ...((body.Glasspod?.publish ?? []).length > 0 || portBindings(body).length > 0 ? ['--publish'] : []),
+    ...(body.HostConfig?.NetworkMode && body.HostConfig.NetworkMode !== 'default' ? ['--network'] : []),
+    ...((body.HostConfig?.ExtraHosts ?? []).length > 0 ? ['--add-host'] : []),
+  ]
+  if (asked.length === 0) return
+  throw new Failure(`${asked.join(', ')} cannot be set on a container of pod ${pod.name}`, {
+    id: 'pod.shared',
+    why: 'the pod’s containers share its host name, network and ports',
+    try: `glasspod pod create ${asked.join(' ')} ...`,
+    exitCode: 125,
+    status: 400,
+  })
+}

@@ -1,0 +1,163 @@
+/** Further processes in running containers. They live as long as their process; the agent keeps them in memory only. */
+import { mkdirSync, rmSync } from 'node:fs'
+import { EventEmitter } from 'node:events'
+import type { Socket } from 'node:net'
+import { Failure } from '../errors.ts'
+import { readIdentity, readParent, type ProcessIdentity } from '../kernel/processes.ts'
+import { NAMESPACES, readNamespaceInode } from '../kernel/namespaces.ts'
+import { launchProgram } from '../launch.ts'
+import { planExec } from '../plan/exec.ts'
+import { mergeEnv, planProcess } from '../spec/config.ts'
+import { buildConfig, readFilter, rootDirectories } from './bundle.ts'
+import type { Container } from './containers.ts'
+import { readLayeredFile, type Images } from './images.ts'
+import { ensureFile, monitorFiles, notRunning, openInput, prepareRun, releaseInput, whenEnded } from './monitored.ts'
+import { newId, unknownThing } from './naming.ts'
+import type { Node } from './node.ts'
+import type { Pods } from './pods.ts'
+import type { Supervisor } from './supervisor.ts'
+
+/** Body of the Docker API's POST /containers/ID/exec. */
+export interface ExecBody {
+  Cmd?: string[] | string
+  Env?: string[] | null
+  User?: string
+  WorkingDir?: string
+  Tty?: boolean
+  AttachStdin?: boolean
+  ConsoleSize?: [number, number] | null
+}
+
+export class Exec {
+  readonly id = newId()
+  readonly events = new EventEmitter()
+  readonly container: Container
+  readonly body: ExecBody
+  readonly directory: string
+  process: ProcessIdentity | undefined
+  monitor: ProcessIdentity | undefined
+  input: Socket | undefined
+  state: 'created' | 'running' | 'exited' = 'created'
+  exitCode: number | undefined
+
+  constructor(container: Container, body: ExecBody) {
+    this.container = container
+    this.body = body
+    this.directory = `${container.directory}/exec-${this.id.slice(0, 12)}`
+  }
+}
+
+/** Ended execs that can still be asked for their exit code. */
+const KEPT = 100
+
+export class Execs {
+  private readonly all = new Map<string, Exec>()
+  private readonly parts: { node: Node; pods: Pods; images: Images; supervisor: Supervisor }
+
+  constructor(parts: { node: Node; pods: Pods; images: Images; supervisor: Supervisor }) {
+    this.parts = parts
+  }
+
+  create(container: Container, body: ExecBody): Exec {
+    if (!container.isRunning) throw notRunning(container.record.name)
+    const cmd = typeof body.Cmd === 'string' ? [body.Cmd] : (body.Cmd ?? [])
+    if (cmd.length === 0)
+      throw new Failure('no exec command specified', { id: 'exec.command', status: 400, exitCode: 125 })
+    const exec = new Exec(container, { ...body, Cmd: cmd })
+    this.all.set(exec.id, exec)
+    const ended = [...this.all.values()].filter(({ state }) => state === 'exited')
+    if (ended.length > KEPT) this.all.delete(ended[0]?.id ?? '')
+    return exec
+  }
+
+  find(id: string): Exec {
+    const exec = this.all.get(id)
+    if (exec === undefined) throw unknownThing('exec instance', id)
+    return exec
+  }
+
+  /** Makes its log, so that a client can follow it from the first byte. */
+  prepare(exec: Exec): void {
+    mkdirSync(exec.directory, { mode: 0o700 })
+    prepareRun(exec.directory)
+    ensureFile(monitorFiles(exec.directory).log)
+  }
+
+  async start(exec: Exec): Promise<void> {
+    const { node, pods, images, supervisor } = this.parts
+    const { container, body, directory } = exec
+    const { record } = container
+    const target = record.process
+    if (exec.state !== 'created' || target === undefined)
+      throw new Failure(`exec ${exec.id.slice(0, 12)} was started before`, { id: 'exec.state', status: 409 })
+    const image = await images.find(record.image.id)
+    const pod = pods.get(record.podId)
+    const config = buildConfig({ node, pods, pod, container: record, image })
+    const directories = rootDirectories(node, record, image)
+    const process = planProcess({
+      hostname: pod.hostname,
+      image: { ...image.config, env: config.process.env, user: record.body.User ?? image.config.user },
+      passwd: readLayeredFile(directories, '/etc/passwd'),
+      group: readLayeredFile(directories, '/etc/group'),
+      body: {
+        Cmd: body.Cmd ?? [],
+        Entrypoint: [],
+        User: body.User === undefined || body.User === '' ? (record.body.User ?? '') : body.User,
+        WorkingDir: body.WorkingDir === undefined || body.WorkingDir === '' ? config.process.cwd : body.WorkingDir,
+        Tty: body.Tty ?? false,
+        HostConfig: record.body.HostConfig ?? null,
+      },
+    })
+    process.env = mergeEnv(config.process.env, body.Tty === true ? ['TERM=xterm'] : [], body.Env ?? [])
+    const size = body.ConsoleSize
+    try {
+      await launchProgram({
+        prefix: [],
+        calls: planExec({
+          pid: target.pid,
+          namespaces: NAMESPACES.filter(
+            (name) => name !== 'user' && readNamespaceInode(target.pid, name) !== readNamespaceInode('self', name),
+          ),
+          directory,
+          cgroup: supervisor.cgroup(container.record),
+          openStdin: body.AttachStdin === true,
+          terminalSize: size ? { rows: size[0], columns: size[1] } : undefined,
+          process,
+          filter: readFilter(record.body, config, node.kernel),
+          setGroups: node.host.mappedIds > 1,
+          lastCap: node.host.lastCap,
+        }),
+        file: `${directory}/init`,
+        onPid: (pid, status) => {
+          exec.process = readIdentity(pid)
+          const parent = readParent(pid)
+          exec.monitor = parent === undefined ? undefined : readIdentity(parent)
+          if (body.AttachStdin !== true) return
+          exec.input = openInput(directory)
+          releaseInput(status)
+        },
+      })
+    } catch (error) {
+      exec.state = 'exited'
+      exec.exitCode = error instanceof Failure ? (error.facts.exitCode ?? 125) : 125
+      exec.events.emit('failed')
+      rmSync(directory, { recursive: true, force: true })
+      throw error
+    }
+    exec.state = 'running'
+    void this.watch(exec)
+  }
+
+  private async watch(exec: Exec): Promise<void> {
+    const { exitCode } = await whenEnded(exec.directory)
+    exec.state = 'exited'
+    exec.exitCode = exitCode
+    this.end(exec)
+  }
+
+  private end(exec: Exec): void {
+    exec.input?.destroy()
+    exec.events.emit('end')
+    rmSync(exec.directory, { recursive: true, force: true })
+  }
+}

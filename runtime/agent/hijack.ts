@@ -1,0 +1,119 @@
+/**
+ * The Docker API's raw streams: a connection that leaves HTTP after the answer and carries the bytes of a container. With
+ * a terminal they are the bytes themselves; without, frames of an 8-byte header (stream, length) and bytes.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex, Writable } from 'node:stream'
+import type { Flow, LogFrame } from './log-reader.ts'
+
+export interface RawStream {
+  /** The request's JSON body. */
+  body: Buffer
+  /** Leaves HTTP, once; before that an error can still be told as an answer. The first write does it too. */
+  open: () => void
+  write: (frame: LogFrame) => void
+  end: () => void
+  /** Whether the client takes what is written. */
+  flow: Flow
+  /** What the client sends after the request; undefined where the connection is not of that kind. */
+  input: Duplex | undefined
+  onClose: (then: () => void) => void
+}
+
+const RAW = 'application/vnd.docker.raw-stream'
+const MULTIPLEXED = 'application/vnd.docker.multiplexed-stream'
+
+const frameHeader = (stream: number, length: number): Buffer => {
+  const header = Buffer.alloc(8)
+  header[0] = stream
+  header.writeUInt32BE(length, 4)
+  return header
+}
+
+export const flowOf = (output: Writable): Flow => ({
+  isFull: () => output.writableNeedDrain,
+  whenReady: (then) => output.once('drain', then),
+})
+
+export const frameWriter =
+  (output: { write: (bytes: Buffer) => unknown }, tty: boolean) =>
+  ({ stream, bytes }: LogFrame): void => {
+    output.write(tty ? bytes : Buffer.concat([frameHeader(stream, bytes.length), bytes]))
+  }
+
+/** A request with an Upgrade header: the socket is ours. The body comes before the stream, in what was read already. */
+export const upgradedStream = async (
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  tty: boolean,
+): Promise<RawStream> => {
+  // Before anything is waited for: Node took its own listener away with the upgrade.
+  socket.on('error', () => socket.destroy())
+  const length = Number(request.headers['content-length'] ?? 0)
+  const { body, rest } = await readBodyFrom(socket, head, length)
+  const write = frameWriter(socket, tty)
+  const open = once(() => {
+    socket.write(`HTTP/1.1 101 UPGRADED\r\nContent-Type: ${RAW}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`)
+    if (rest.length > 0) socket.unshift(rest)
+  })
+  return {
+    body,
+    input: socket,
+    open,
+    write: (frame) => {
+      open()
+      if (socket.writable) write(frame)
+    },
+    end: () => socket.end(),
+    flow: flowOf(socket),
+    onClose: (then) => socket.once('close', then),
+  }
+}
+
+/** Without one: the answer's body is the stream, and nothing comes in. */
+export const answeredStream = (response: ServerResponse, body: Buffer, tty: boolean): RawStream => {
+  const open = once(() => {
+    response.writeHead(200, { 'content-type': tty ? RAW : MULTIPLEXED })
+    response.flushHeaders()
+  })
+  const write = frameWriter(response, tty)
+  return {
+    body,
+    input: undefined,
+    open,
+    write: (frame) => {
+      open()
+      write(frame)
+    },
+    end: () => response.end(),
+    flow: flowOf(response),
+    onClose: (then) => response.once('close', then),
+  }
+}
+
+const once = (action: () => void): (() => void) => {
+  let done = false
+  return () => {
+    if (done) return
+    done = true
+    action()
+  }
+}
+
+const readBodyFrom = async (socket: Duplex, head: Buffer, length: number): Promise<{ body: Buffer; rest: Buffer }> => {
+  const bytes = await new Promise<Buffer>((resolve, reject) => {
+    let read = head
+    if (read.length >= length) return resolve(read)
+    const take = (chunk: Buffer) => {
+      read = Buffer.concat([read, chunk])
+      if (read.length < length) return
+      socket.off('data', take)
+      socket.pause()
+      resolve(read)
+    }
+    socket.on('data', take)
+    socket.once('close', () => reject(new Error('the client went away')))
+  })
+  return { body: bytes.subarray(0, length), rest: bytes.subarray(length) }
+}

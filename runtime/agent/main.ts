@@ -1,0 +1,86 @@
+/**
+ * The agent: one process a root directory. The holder starts it, inside the node's user and mount namespaces; it takes
+ * over what runs, answers on its socket, and leaves when it is not needed for a while.
+ */
+import { createServer } from 'node:http'
+import { renameSync, rmSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { isAlive } from '../kernel/processes.ts'
+import { Agent } from './agent.ts'
+import { containerRoutes } from './api/containers.ts'
+import { imageRoutes } from './api/images.ts'
+import { podRoutes } from './api/pods.ts'
+import { seeRoutes } from './api/see.ts'
+import { streamRoutes, upgrade } from './api/streams.ts'
+import { systemRoutes } from './api/system.ts'
+import { serve } from './http.ts'
+
+/** How long the agent stays after the last container and request. */
+const IDLE_MS = 60_000
+
+const root = parseArgs({ options: { root: { type: 'string' } } }).values.root
+if (root === undefined) throw new Error('agent: --root is missing')
+
+const agent = new Agent(root)
+const routes = [
+  ...streamRoutes(agent),
+  ...containerRoutes(agent),
+  ...podRoutes(agent),
+  ...seeRoutes(agent),
+  ...systemRoutes(agent),
+  ...imageRoutes(agent),
+]
+const socket = `${agent.node.paths.run}/agent.sock`
+let idle: NodeJS.Timeout | undefined
+let busy = 0
+
+/** Starts the countdown anew, or holds it while something runs. */
+const touch = () => {
+  clearTimeout(idle)
+  if (busy === 0 && !agent.isNeeded) idle = setTimeout(() => void leave('with-holder'), IDLE_MS)
+}
+
+/** With the holder when nothing runs any more: then the node is gone too. */
+const leave = async (how?: 'with-holder') => {
+  server.close()
+  rmSync(socket, { force: true })
+  await agent.images.close()
+  const { holder } = agent.node
+  if (how === 'with-holder') {
+    await agent.network.stop()
+    if (holder !== undefined && isAlive(holder)) process.kill(holder.pid, 'SIGKILL')
+    rmSync(`${agent.node.paths.run}/network.json`, { force: true })
+  }
+  process.exit(0)
+}
+
+const server = createServer((request, response) => {
+  busy++
+  response.setHeader('glasspod-build', __BUILD_ID__)
+  response.once('close', () => {
+    busy--
+    touch()
+  })
+  void serve(routes, request, response)
+})
+server.on('upgrade', (request, stream, head) => {
+  busy++
+  stream.once('close', () => {
+    busy--
+    touch()
+  })
+  void upgrade(agent, request, stream, head)
+})
+agent.leave = (how) => void leave(how)
+agent.supervisor.onEnd = touch
+agent.supervisor.adopt()
+
+// Listening first, the name afterwards: whoever finds the socket finds it answering.
+const staged = `${agent.node.paths.run}/agent.${process.pid}`
+rmSync(staged, { force: true })
+server.listen(staged, () => {
+  renameSync(staged, socket)
+  touch()
+})
+process.on('SIGTERM', () => void leave())
+process.on('SIGINT', () => void leave())

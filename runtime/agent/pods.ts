@@ -1,0 +1,252 @@
+/** Pods: the pause process, what it shares, its address, and the files in /etc that all its containers see. */
+import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { Failure } from '../errors.ts'
+import { executeSteps, undoSteps, type Execution } from '../execute.ts'
+import { readControllers } from '../kernel/cgroups/leaf.ts'
+import { isAlive, readIdentity } from '../kernel/processes.ts'
+import { launchProgram } from '../launch.ts'
+import { planPodSteps } from '../plan/pod.ts'
+import type { Step } from '../plan/step.ts'
+import { planUnmount } from '../pod/memory.ts'
+import type { OciConfig, OciMount } from '../spec/oci.ts'
+import { checkHostname, checkNetworkMode, checkPublish, checkShare, type PodRequest } from './pod-request.ts'
+import { checkName, findByWord, inventName, newId, unknownThing } from './naming.ts'
+import type { Network } from './network.ts'
+import type { Node } from './node.ts'
+import { Records, type PodRecord } from './records.ts'
+import { endTree } from './end-tree.ts'
+import { whenGone } from './when-gone.ts'
+
+const nothing = Promise.resolve(undefined)
+
+const SHARED = ['net', 'ipc', 'uts'] as const
+
+export class Pods {
+  readonly all = new Map<string, PodRecord>()
+  readonly remains: string[]
+  private readonly records: Records<PodRecord>
+  private readonly starting = new Map<string, Promise<void>>()
+  private readonly node: Node
+  private readonly network: Network
+
+  constructor(node: Node, network: Network) {
+    this.node = node
+    this.network = network
+    this.records = new Records(node.paths.pods, 'pod.json')
+    const { records, remains } = this.records.readAll()
+    this.remains = remains
+    for (const record of records) this.all.set(record.id, record)
+  }
+
+  find(word: string): PodRecord {
+    const found = findByWord(
+      [...this.all.values()].filter(({ implicit }) => !implicit),
+      word,
+    )
+    if (found === undefined) throw unknownThing('pod', word)
+    return found
+  }
+
+  get(id: string): PodRecord {
+    const found = this.all.get(id)
+    if (found === undefined) throw unknownThing('pod', id)
+    return found
+  }
+
+  directory(id: string): string {
+    return this.records.pathOf(id)
+  }
+
+  async create(request: PodRequest): Promise<PodRecord> {
+    const taken = (name: string) => [...this.all.values()].some((pod) => !pod.implicit && pod.name === name)
+    if (request.name !== undefined && !request.implicit && taken(checkName(request.name)))
+      throw new Failure(`the pod name '${request.name}' is in use`, {
+        id: 'name.in-use',
+        try: `another name, or: glasspod pod rm ${request.name}`,
+        status: 409,
+        exitCode: 125,
+      })
+    const share = checkShare(request.share ?? [...SHARED], this.node)
+    const network = checkNetworkMode(request.network, share)
+    const id = newId()
+    const name = request.name ?? inventName(taken)
+    await checkPublish(request.publish ?? [], network)
+    const pod: PodRecord = {
+      id,
+      name,
+      implicit: request.implicit ?? false,
+      hostname: checkHostname(request.hostname ?? (request.implicit ? id.slice(0, 12) : name)),
+      share,
+      network,
+      publish: request.publish ?? [],
+      labels: request.labels ?? {},
+      extraHosts: request.extraHosts ?? [],
+      created: new Date().toISOString(),
+    }
+    mkdirSync(this.directory(id), { recursive: true, mode: 0o700 })
+    this.records.write(pod)
+    this.all.set(id, pod)
+    return pod
+  }
+
+  isRunning(pod: PodRecord): boolean {
+    return pod.pause !== undefined && isAlive(pod.pause)
+  }
+
+  cgroup(pod: PodRecord): string | undefined {
+    return this.node.cgroup === undefined ? undefined : `${this.node.cgroup}/pod-${pod.id.slice(0, 12)}`
+  }
+
+  /** Starts the pause process and wires the network; containers that start at once wait for one start. */
+  start(pod: PodRecord): Promise<void> {
+    if (this.isRunning(pod)) return Promise.resolve()
+    const running = this.starting.get(pod.id)
+    if (running !== undefined) return running
+    const start = this.run(pod).finally(() => this.starting.delete(pod.id))
+    this.starting.set(pod.id, start)
+    return start
+  }
+
+  /** What makes it; pure but for the controllers that its cgroup would have. */
+  plan(pod: PodRecord): Step[] {
+    const path = this.cgroup(pod)
+    return planPodSteps({
+      directory: this.directory(pod.id),
+      hostname: pod.hostname,
+      share: pod.share,
+      network: pod.network,
+      memory: this.sharesMemory(pod),
+      ...(path === undefined ? {} : { cgroup: { path, controllers: readControllers(this.node.cgroup ?? '') } }),
+      conflist: this.network.conflistFile,
+      publish: pod.publish,
+    })
+  }
+
+  private execution(pod: PodRecord): Execution {
+    return {
+      effects: {
+        'network.attach': () => this.network.attach(pod),
+        // An address was asked for only once there was a namespace to put it in.
+        'network.detach': () => (pod.pause === undefined ? nothing : this.network.detach(pod).then(() => undefined)),
+        'pod.files': () => this.writeFiles(pod).then(() => undefined),
+        'pod.unmount': () => this.unmountMemory(pod).then(() => undefined),
+        'pod.end': () => this.endPause(pod).then(() => undefined),
+        'cgroups.remove': ({ path }) => endTree(String(path)).then(() => undefined),
+      },
+      onValue: (id, value) => {
+        if (id === 'pod.pause') pod.pause = readIdentity(Number(value)) ?? { pid: Number(value), startTime: 0 }
+        if (id === 'network.attach') pod.ip = value
+        this.records.write(pod)
+      },
+    }
+  }
+
+  private async run(pod: PodRecord): Promise<void> {
+    // The network of the node takes the longest at first: it comes up while the pause process does.
+    if (pod.network === 'bridge') this.network.ensure().catch(() => undefined)
+    try {
+      await executeSteps(this.plan(pod), this.execution(pod))
+    } catch (error) {
+      delete pod.ip
+      this.records.write(pod)
+      throw error
+    }
+  }
+
+  /** Containers that share IPC share /dev/shm: POSIX shared memory is files there (shm_overview(7)). */
+  private sharesMemory(pod: PodRecord): boolean {
+    return !pod.implicit && pod.share.includes('ipc')
+  }
+
+  private memory(pod: PodRecord): string {
+    return `${this.directory(pod.id)}/shm`
+  }
+
+  private async unmountMemory(pod: PodRecord): Promise<void> {
+    if (!existsSync(this.memory(pod))) return
+    await launchProgram({ prefix: [], calls: planUnmount(this.memory(pod)), file: `${this.memory(pod)}.unmount` })
+    rmdirSync(this.memory(pod))
+  }
+
+  /** /etc/hosts, /etc/hostname and /etc/resolv.conf, the same for every container of the pod. */
+  private async writeFiles(pod: PodRecord): Promise<void> {
+    const { parseAddHost, planHosts, planResolvConf } = await import('../../cni/dns.ts')
+    const uplink = pod.network === 'bridge' ? this.network.read()?.uplink : undefined
+    const directory = this.directory(pod.id)
+    const read = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8') : undefined)
+    const hosts = planHosts({
+      hostname: pod.hostname,
+      address: pod.ip,
+      hostAddress: uplink?.hostAddress,
+      extra: pod.extraHosts.map((entry) => parseAddHost(entry, uplink?.hostAddress)),
+    })
+    const resolv = planResolvConf({
+      host: read('/etc/resolv.conf') ?? '',
+      systemd: read('/run/systemd/resolve/resolv.conf'),
+      forwarder: uplink?.dns,
+    })
+    writeFileSync(`${directory}/hosts`, hosts, { mode: 0o644 })
+    writeFileSync(`${directory}/resolv.conf`, resolv, { mode: 0o644 })
+    writeFileSync(`${directory}/hostname`, `${pod.hostname}\n`, { mode: 0o644 })
+  }
+
+  mounts(pod: PodRecord): OciMount[] {
+    const bind = (source: string, destination: string, options: string[]): OciMount => ({
+      destination,
+      type: 'bind',
+      source: `${this.directory(pod.id)}/${source}`,
+      options: ['rbind', ...options],
+    })
+    return [
+      ...['hosts', 'resolv.conf', 'hostname'].map((name) => bind(name, `/etc/${name}`, [])),
+      ...(this.sharesMemory(pod) ? [bind('shm', '/dev/shm', ['nosuid', 'noexec', 'nodev'])] : []),
+    ]
+  }
+
+  /** The namespaces of a container of this pod: the shared ones by the path of the pause process's. */
+  namespaces(pod: PodRecord): OciConfig['linux']['namespaces'] {
+    const path = (name: string) => `/proc/${pod.pause?.pid ?? 0}/ns/${name}`
+    return [
+      { type: 'mount' },
+      { type: 'cgroup' },
+      ...(pod.share.includes('uts') ? [{ type: 'uts' as const, path: path('uts') }] : [{ type: 'uts' as const }]),
+      ...(pod.share.includes('ipc') ? [{ type: 'ipc' as const, path: path('ipc') }] : [{ type: 'ipc' as const }]),
+      ...(pod.network === 'host'
+        ? []
+        : pod.share.includes('net')
+          ? [{ type: 'network' as const, path: path('net') }]
+          : [{ type: 'network' as const }]),
+      ...(pod.share.includes('pid')
+        ? [{ type: 'pid' as const, path: path('pid_for_children') }]
+        : [{ type: 'pid' as const }]),
+    ]
+  }
+
+  private hasTraces(pod: PodRecord): boolean {
+    const cgroup = this.cgroup(pod)
+    return pod.pause !== undefined || existsSync(this.memory(pod)) || (cgroup !== undefined && existsSync(cgroup))
+  }
+
+  private async endPause(pod: PodRecord): Promise<void> {
+    if (pod.pause === undefined) return
+    if (isAlive(pod.pause)) process.kill(pod.pause.pid, 'SIGKILL')
+    await whenGone(pod.pause)
+    delete pod.pause
+  }
+
+  /** Takes back all that made it, whatever of it is there. Containers have ended before. */
+  async stop(pod: PodRecord): Promise<void> {
+    // The end of a namespace takes its interfaces along: the plugin then has an address to give back, and no more.
+    if (pod.pause !== undefined && isAlive(pod.pause)) process.kill(pod.pause.pid, 'SIGKILL')
+    const failures = await undoSteps(this.plan(pod), this.execution(pod))
+    delete pod.ip
+    this.records.write(pod)
+    if (failures.length > 0) throw failures[0]
+  }
+
+  async remove(pod: PodRecord): Promise<void> {
+    if (this.hasTraces(pod)) await this.stop(pod)
+    rmSync(this.directory(pod.id), { recursive: true, force: true })
+    this.all.delete(pod.id)
+  }
+}

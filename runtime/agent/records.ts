@@ -1,0 +1,83 @@
+/** What the agent keeps of its pods and containers, as files that survive it: written by rename, whole or not at all. */
+import { mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
+import { errnoOf } from '../errors.ts'
+import type { ProcessIdentity } from '../kernel/processes.ts'
+import type { CreateBody } from '../spec/create-body.ts'
+
+export type ContainerStatus = 'created' | 'running' | 'exited'
+
+export interface ContainerRecord {
+  id: string
+  name: string
+  podId: string
+  image: { id: string; name: string; diffIds: string[] }
+  created: string
+  /** What was asked for, as the API took it. */
+  body: CreateBody
+  status: ContainerStatus
+  process?: ProcessIdentity
+  monitor?: ProcessIdentity
+  startedAt?: string
+  finishedAt?: string
+  /** As a shell counts: 128 + n for signal n. Undefined where nobody knows: the monitor was killed. */
+  exitCode?: number
+  /** Why it did not start, or that its end is unknown. */
+  error?: string
+  /** Where this run's part of the log starts, in bytes. */
+  logStart: number
+  restarts: number
+}
+
+export interface PodRecord {
+  id: string
+  name: string
+  /** Made for one container by `run` or `create`, and gone with it. */
+  implicit: boolean
+  hostname: string
+  share: ('net' | 'ipc' | 'uts' | 'pid')[]
+  network: 'bridge' | 'none' | 'host'
+  publish: string[]
+  labels: Record<string, string>
+  extraHosts: string[]
+  created: string
+  pause?: ProcessIdentity
+  ip?: string
+}
+
+/** One JSON file in a directory a thing: <directory>/<id>/<file>. */
+export class Records<T extends { id: string }> {
+  readonly directory: string
+  private readonly file: string
+
+  constructor(directory: string, file: string) {
+    this.directory = directory
+    this.file = file
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+  }
+
+  pathOf(id: string): string {
+    return `${this.directory}/${id}`
+  }
+
+  write(record: T): void {
+    const path = `${this.pathOf(record.id)}/${this.file}`
+    writeFileSync(`${path}.tmp`, JSON.stringify(record, null, 2), { mode: 0o600 })
+    renameSync(`${path}.tmp`, path)
+  }
+
+  /** What an earlier agent left; a directory without a whole file is the remains of a creation, and is named. */
+  readAll(): { records: T[]; remains: string[] } {
+    const records: T[] = []
+    const remains: string[] = []
+    for (const id of readdirSync(this.directory)) {
+      try {
+        records.push(JSON.parse(readFileSync(`${this.pathOf(id)}/${this.file}`, 'utf8')) as T)
+      } catch (error) {
+        // Remains are deleted: only what was never finished is one. What cannot be read may hold a user's data.
+        if (errnoOf(error) === 'ENOENT') remains.push(this.pathOf(id))
+        else console.error(`${this.pathOf(id)}/${this.file} is left alone:`, error)
+      }
+    }
+    return { records, remains }
+  }
+}

@@ -1,0 +1,240 @@
+/**
+ * Starts containers, learns how they end, stops them, and takes over those that an earlier agent left running. Nothing
+ * here is needed for a container to live: it has its monitor, and its end is written before the agent hears of it.
+ */
+import { existsSync, rmSync, statSync } from 'node:fs'
+import { Failure } from '../errors.ts'
+import { executeSteps, type Effect } from '../execute.ts'
+import { killAll } from '../kernel/cgroups/leaf.ts'
+import { isAlive, readIdentity, readParent } from '../kernel/processes.ts'
+import { stringifyJson } from '../kernel/seccomp/json.ts'
+import { planContainer } from '../plan/container.ts'
+import { planStart } from '../plan/start.ts'
+import type { Step } from '../plan/step.ts'
+import { parseSignal } from '../spec/signals.ts'
+import { isHeld } from './alive.ts'
+import { buildConfig, planRoot, readFilter, resolveSeccomp } from './bundle.ts'
+import type { Container, Containers } from './containers.ts'
+import { endTree } from './end-tree.ts'
+import type { Images } from './images.ts'
+import { monitorFiles, notRunning, openInput, prepareRun, releaseInput, type Ending, whenEnded } from './monitored.ts'
+import type { Node } from './node.ts'
+import type { Pods } from './pods.ts'
+import type { ContainerRecord, PodRecord } from './records.ts'
+
+const effects: Record<string, Effect> = {
+  'cgroups.remove': ({ path }) => endTree(String(path)).then(() => undefined),
+}
+
+export class Supervisor {
+  private readonly node: Node
+  private readonly pods: Pods
+  private readonly containers: Containers
+  private readonly images: Images
+  private readonly starting = new Map<string, Promise<void>>()
+  /** Called after each end; the agent uses it to see whether it is needed any more. */
+  onEnd: () => void = () => undefined
+
+  constructor(parts: { node: Node; pods: Pods; containers: Containers; images: Images }) {
+    this.node = parts.node
+    this.pods = parts.pods
+    this.containers = parts.containers
+    this.images = parts.images
+  }
+
+  cgroup(record: ContainerRecord, pod = this.pods.get(record.podId)): string | undefined {
+    const parent = this.pods.cgroup(pod)
+    return parent === undefined ? undefined : `${parent}/${record.id.slice(0, 12)}`
+  }
+
+  /** What starts it. Its pod must run, for the namespaces that it joins. */
+  async plan(container: Pick<Container, 'record' | 'directory'>, pod: PodRecord): Promise<Step[]> {
+    const { record, directory } = container
+    const image = await this.images.find(record.image.id)
+    const config = buildConfig({ node: this.node, pods: this.pods, pod, container: record, image })
+    const size = record.body.HostConfig?.ConsoleSize
+    const cgroup = this.cgroup(record, pod)
+    const calls = planContainer({
+      config,
+      directory,
+      overlay: planRoot(this.node, record, image),
+      cgroup,
+      filter: readFilter(record.body, config, this.node.kernel),
+      openStdin: record.body.OpenStdin === true,
+      noPivot: record.body.Glasspod?.noPivot === true,
+      terminalSize: size ? { rows: size[0], columns: size[1] } : undefined,
+      host: this.node.host,
+    })
+    const seccomp = resolveSeccomp(record.body, config, this.node.kernel)
+    const configText = stringifyJson({ ...config, linux: { ...config.linux, seccomp } })
+    return planStart({ directory, config, configText, cgroup, calls })
+  }
+
+  /** Two who start it at once start it once: a second program on the same layer would write over the first one's. */
+  start(container: Container): Promise<void> {
+    const { id } = container.record
+    const running = this.starting.get(id)
+    if (running !== undefined) return running
+    const start = this.startOnce(container).finally(() => this.starting.delete(id))
+    this.starting.set(id, start)
+    return start
+  }
+
+  private async startOnce(container: Container): Promise<void> {
+    const { record, directory } = container
+    if (container.isRunning) return
+    const pod = this.pods.get(record.podId)
+    try {
+      await this.pods.start(pod)
+      prepareRun(directory)
+      record.logStart = statSync(monitorFiles(directory).log).size
+      await executeSteps(await this.plan(container, pod), {
+        effects,
+        onPid: (_, pid, status) => {
+          this.notePid(container, pid)
+          if (record.body.OpenStdin !== true) return
+          container.input = openInput(directory)
+          releaseInput(status)
+        },
+      })
+      this.noteStarted(container)
+    } catch (error) {
+      await this.cleanUp(container, error)
+      throw error
+    }
+    void this.watch(container)
+  }
+
+  /** Written before the container's program runs: an agent that dies here leaves enough for the next. */
+  private notePid(container: Container, pid: number): void {
+    const { record } = container
+    record.process = readIdentity(pid) ?? { pid, startTime: 0 }
+    const parent = readParent(pid)
+    const monitor = parent === undefined ? undefined : readIdentity(parent)
+    if (monitor !== undefined) record.monitor = monitor
+    this.containers.save(container)
+  }
+
+  private noteStarted(container: Container): void {
+    const { record } = container
+    record.status = 'running'
+    record.startedAt = new Date().toISOString()
+    delete record.exitCode
+    delete record.finishedAt
+    delete record.error
+    this.containers.save(container)
+    container.events.emit('start')
+  }
+
+  /** A start that failed leaves a container that can be started again, and nothing else. */
+  private async cleanUp(container: Container, error: unknown): Promise<void> {
+    const { record } = container
+    record.status = 'created'
+    record.error = error instanceof Error ? error.message : String(error)
+    rmSync(monitorFiles(container.directory).exit, { force: true })
+    await this.release(container)
+    if (record.body.HostConfig?.AutoRemove === true) await this.containers.remove(container)
+    else this.containers.save(container)
+    container.events.emit('end')
+    this.onEnd()
+  }
+
+  /** Resolves when the run is over and its record is written. */
+  async watch(container: Container): Promise<void> {
+    const ending = await whenEnded(container.directory)
+    await this.noteEnded(container, ending)
+  }
+
+  private async noteEnded(container: Container, { exitCode, finishedAt }: Ending): Promise<void> {
+    const { record } = container
+    record.status = 'exited'
+    record.finishedAt = finishedAt
+    if (exitCode === undefined) record.error = 'the monitor was killed: how the container ended is unknown'
+    else record.exitCode = exitCode
+    container.input?.destroy()
+    container.input = undefined
+    await this.release(container).catch((error: unknown) => console.error(`release ${record.name}:`, error))
+    this.containers.save(container)
+    container.events.emit('end')
+    if (record.body.HostConfig?.AutoRemove === true) await this.containers.remove(container)
+    this.onEnd()
+  }
+
+  /** What a run held: its cgroup, and the pod that was made for it alone. */
+  private async release(container: Container): Promise<void> {
+    const cgroup = this.cgroup(container.record)
+    if (cgroup !== undefined) await endTree(cgroup)
+    const pod = this.pods.get(container.record.podId)
+    if (pod.implicit) await this.pods.stop(pod)
+  }
+
+  kill(container: Container, word = 'SIGKILL'): void {
+    const signal = parseSignal(word)
+    const { record } = container
+    if (!container.isRunning || record.process === undefined) throw notRunning(record.name)
+    if (isAlive(record.process)) process.kill(record.process.pid, signal)
+  }
+
+  /** Asks, waits `seconds`, then kills. Resolves when it has ended. */
+  async stop(container: Container, seconds = 10): Promise<void> {
+    if (!container.isRunning) return
+    const ended = new Promise<void>((resolve) => container.events.once('end', resolve))
+    const signal = container.record.body.StopSignal
+    this.kill(container, signal === undefined || signal === '' ? 'SIGTERM' : signal)
+    const timer = setTimeout(() => this.killHard(container), Math.max(0, seconds) * 1000)
+    await ended
+    clearTimeout(timer)
+  }
+
+  private killHard(container: Container): void {
+    const cgroup = this.cgroup(container.record)
+    if (cgroup !== undefined && existsSync(cgroup) && killAll(cgroup)) return
+    if (container.isRunning) this.kill(container)
+  }
+
+  async remove(container: Container, force: boolean): Promise<void> {
+    if (container.isRunning) {
+      if (!force)
+        throw new Failure(`container ${container.record.name} is running`, {
+          id: 'container.running',
+          try: `glasspod stop ${container.record.name}, or rm -f`,
+          status: 409,
+          exitCode: 125,
+        })
+      const removed = new Promise<void>((resolve) => container.events.once('removed', resolve))
+      const automatic = container.record.body.HostConfig?.AutoRemove === true
+      const ended = new Promise<void>((resolve) => container.events.once('end', resolve))
+      this.killHard(container)
+      await (automatic ? removed : ended)
+      if (automatic) return
+    }
+    await this.containers.remove(container)
+    this.onEnd()
+  }
+
+  /** After a crash of the agent: what runs is watched again, what ended is noted, what was half-made goes. */
+  adopt(): void {
+    for (const path of [...this.containers.remains, ...this.pods.remains])
+      rmSync(path, { recursive: true, force: true })
+    for (const container of this.containers.all.values()) {
+      const { alive, exit } = monitorFiles(container.directory)
+      const held = existsSync(alive) && isHeld(alive)
+      const started = container.isRunning || held || existsSync(exit)
+      // 'exited' and held: it was being started again when the agent died.
+      if (!started || (container.record.status === 'exited' && !held)) continue
+      if (!container.isRunning) this.noteFound(container)
+      if (container.record.body.OpenStdin === true) container.input = openInput(container.directory)
+      void this.watch(container)
+    }
+    for (const pod of this.pods.all.values())
+      if (pod.pause !== undefined && !this.pods.isRunning(pod)) void this.pods.stop(pod)
+      else if (pod.implicit && this.containers.inPod(pod).every(({ isRunning }) => !isRunning)) void this.pods.stop(pod)
+  }
+
+  /** The agent died between the start and its note. */
+  private noteFound(container: Container): void {
+    container.record.status = 'running'
+    container.record.startedAt = new Date().toISOString()
+    this.containers.save(container)
+  }
+}

@@ -1,0 +1,54 @@
+/** The flags of `run` and `create`, named as podman and docker name them. */
+export const CREATE_OPTIONS = {
+  'add-host': { type: 'list', metavar: 'NAME:IP', about: 'add a line to /etc/hosts' },
+  'cap-add': { type: 'list', metavar: 'CAP', about: 'give a capability' },
+  'cap-drop': { type: 'list', metavar: 'CAP', about: 'take a capability away' },
+  cpus: { type: 'string', metavar: 'N', about: 'at most so many CPUs, as in 0.5' },
+  entrypoint: { type: 'string', metavar: 'COMMAND', about: "instead of the image's entrypoint" },
+  env: { type: 'list', short: 'e', metavar: 'KEY[=VALUE]', about: 'set a variable, or pass on ours' },
+  'env-file': { type: 'list', metavar: 'FILE', about: 'read variables from a file' },
+  hostname: { type: 'string', short: 'h', metavar: 'NAME', about: 'host name in the container' },
+  interactive: { type: 'boolean', short: 'i', about: 'keep standard input open' },
+  label: { type: 'list', short: 'l', metavar: 'KEY[=VALUE]', about: 'attach a label' },
+  memory: { type: 'string', short: 'm', metavar: 'SIZE', about: 'at most so much memory, as in 64m' },
+  name: { type: 'string', metavar: 'NAME', about: 'name of the container' },
+  network: { type: 'string', metavar: 'NETWORK', about: 'bridge, none or host' },
+  'no-pivot': { type: 'boolean', about: 'switch the root by chroot, not by pivot_root' },
+  'pids-limit': { type: 'string', metavar: 'N', about: 'at most so many processes' },
+  platform: { type: 'string', metavar: 'OS/ARCH', about: 'which image of a list, as in linux/arm64' },
+  pod: { type: 'string', metavar: 'POD', about: 'put the container into this pod' },
+  publish: {
+    type: 'list',
+    short: 'p',
+    metavar: '[IP:]PORT:CPORT',
+    about: "make the container's port CPORT reachable at PORT of this host",
+  },
+  pull: {
+    type: 'string',
+    metavar: 'POLICY',
+    choices: ['missing', 'always', 'never'],
+    about: 'pull the image first: missing (default), always or never',
+  },
+  quiet: { type: 'boolean', short: 'q', about: 'no progress while pulling' },
+  'read-only': { type: 'boolean', about: 'mount the root file system read-only' },
+  rm: { type: 'boolean', about: 'remove the container when it has ended' },
+  'security-opt': {
+    type: 'list',
+    metavar: 'OPTION',
+    about: 'seccomp=FILE, seccomp=unconfined or no-new-privileges',
+  },
+  'stop-signal': { type: 'string', metavar: 'SIGNAL', about: 'how to ask it to stop' },
+  tmpfs: { type: 'list', metavar: 'PATH[:OPTIONS]', about: 'mount a tmpfs' },
+  tty: { type: 'boolean', short: 't', about: 'give it a terminal' },
+  ulimit: { type: 'list', metavar: 'NAME=SOFT[:HARD]', about: 'set a resource limit' },
+  user: { type: 'string', short: 'u', metavar: 'USER[:GROUP]', about: 'run as this user' },
+  volume: { type: 'list', short: 'v', metavar: 'SOURCE:PATH[:OPTIONS]', about: 'mount a host path' },
+  workdir: { type: 'string', short: 'w', metavar: 'PATH', about: 'working directory' },
+} as const
+
+export const RUN_OPTIONS = {
+  ...CREATE_OPTIONS,
+  detach: { type: 'boolean', short: 'd', about: 'run in the background, print the id' },
+} as const
+
+export const CONTAINER_OPERANDS = { usage: 'IMAGE [COMMAND [ARG...]]', min: 1, max: Infinity, endFlags: true }

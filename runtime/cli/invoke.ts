@@ -1,0 +1,70 @@
+/** One verb from its arguments to its exit code. */
+import { resolve } from 'node:path'
+import { Failure } from '../errors.ts'
+import { Client } from './client.ts'
+import { formatVerbHelp } from './help.ts'
+import { findNearest } from './nearest.ts'
+import { parseOptions } from './options.ts'
+import { STDOUT, write } from './output.ts'
+import { reportError } from './report.ts'
+import type { Invocation, Verb, VerbEntry } from './verb.ts'
+
+/** The agent's starter is loaded here, so that help and wrong flags do not wait for it. */
+const openRoot = async (
+  root: string | undefined,
+): Promise<Pick<Invocation<unknown>, 'root' | 'agent' | 'runningAgent'>> => {
+  const { ensureAgent, defaultRoot } = await import('../rootless/start.ts')
+  const directory = root === undefined ? defaultRoot() : resolve(root)
+  const start = async (): Promise<string> => {
+    const agent = await ensureAgent({ root: directory, start: true })
+    if (agent === undefined)
+      throw new Failure(`start the agent of ${directory}: it does not answer`, { id: 'agent.start' })
+    return agent.socketPath
+  }
+  const link = (socketPath: string) => new Client({ socketPath, buildId: __BUILD_ID__, awaitAgent: start })
+  return {
+    root: directory,
+    agent: async () => link(await start()),
+    runningAgent: async () => {
+      const agent = await ensureAgent({ root: directory, start: false })
+      return agent === undefined ? undefined : link(agent.socketPath)
+    },
+  }
+}
+
+/** Known before the flags are parsed, because it is also how a wrong flag is reported. */
+const wantsJson = (args: readonly string[], verb: Verb): boolean =>
+  'format' in verb.options &&
+  args.some((arg, index) => arg === '--format=json' || (arg === '--format' && args[index + 1] === 'json'))
+
+export const invoke = async (entry: VerbEntry, args: string[], root: string | undefined): Promise<number> => {
+  let json = false
+  try {
+    const { verb } = await entry.load()
+    json = wantsJson(args, verb)
+    const { values, operands, help } = parseOptions(args, { name: entry.name, ...verb })
+    if (help) {
+      write(STDOUT, formatVerbHelp(entry, verb))
+      return 0
+    }
+    return (await verb.run({ options: values, operands, ...(await openRoot(root)) })) ?? 0
+  } catch (error) {
+    return reportError(error, json)
+  }
+}
+
+export const rejectVerb = (name: string, verbs: readonly VerbEntry[]): number => {
+  const nearest = findNearest(
+    name,
+    verbs.map((verb) => verb.name),
+  )
+  const what = name.startsWith('-') ? `no flag ${name}` : `no verb "${name}"`
+  const help = 'glasspod --help'
+  return reportError(
+    new Failure(`glasspod has ${what}`, {
+      id: 'cli.verb',
+      try: nearest === undefined ? help : `glasspod ${nearest}, or ${help}`,
+    }),
+    false,
+  )
+}

@@ -1,0 +1,128 @@
+/**
+ * The command line: global options, then one verb of this table. A verb is loaded when it is used, so that
+ * `--version` and `--help` cost nothing but Node itself.
+ */
+import { STDERR, STDOUT, write } from './output.ts'
+import type { VerbEntry } from './verb.ts'
+
+export const VERBS: readonly VerbEntry[] = [
+  { name: 'run', summary: 'create a container and run a command in it', load: () => import('./verbs/run.ts') },
+  { name: 'create', summary: 'create a container without starting it', load: () => import('./verbs/create.ts') },
+  { name: 'start', summary: 'start containers', load: () => import('./verbs/start.ts') },
+  { name: 'stop', summary: 'ask containers to end, then kill them', load: () => import('./verbs/stop.ts') },
+  { name: 'kill', summary: 'send a signal to containers', load: () => import('./verbs/kill.ts') },
+  {
+    name: 'wait',
+    summary: 'wait for containers to end, print their exit codes',
+    load: () => import('./verbs/wait.ts'),
+  },
+  { name: 'rm', summary: 'remove containers', load: () => import('./verbs/rm.ts') },
+  { name: 'exec', summary: 'run one more command in a running container', load: () => import('./verbs/exec.ts') },
+  { name: 'logs', summary: 'show what a container has written', load: () => import('./verbs/logs.ts') },
+  { name: 'ps', summary: 'list containers', load: () => import('./verbs/ps.ts') },
+  { name: 'inspect', summary: 'show all about containers, images or pods', load: () => import('./verbs/inspect.ts') },
+  { name: 'pull', summary: 'fetch an image from a registry', load: () => import('./verbs/pull.ts') },
+  { name: 'images', summary: 'list images', load: () => import('./verbs/images.ts') },
+  { name: 'rmi', summary: 'remove images', load: () => import('./verbs/rmi.ts') },
+  { name: 'pod create', summary: 'create a pod', load: () => import('./verbs/pod-create.ts') },
+  { name: 'pod start', summary: 'start pods and their containers', load: () => import('./verbs/pod-start.ts') },
+  { name: 'pod stop', summary: 'stop pods and their containers', load: () => import('./verbs/pod-stop.ts') },
+  { name: 'pod rm', summary: 'remove pods', load: () => import('./verbs/pod-rm.ts') },
+  { name: 'pod ps', summary: 'list pods', load: () => import('./verbs/pod-ps.ts') },
+  { name: 'pod inspect', summary: 'show all about pods', load: () => import('./verbs/pod-inspect.ts') },
+  { name: 'explain', summary: 'print the steps that a verb would take', load: () => import('./verbs/explain.ts') },
+  { name: 'graph', summary: 'show who shares which namespace', load: () => import('./verbs/graph.ts') },
+  { name: 'cgroup', summary: 'show the tree of cgroups', load: () => import('./verbs/cgroup.ts') },
+  { name: 'agent start', summary: 'start the agent, if it does not run', load: () => import('./verbs/agent-start.ts') },
+  { name: 'agent status', summary: 'show whether the agent runs', load: () => import('./verbs/agent-status.ts') },
+  { name: 'agent stop', summary: 'end the agent', load: () => import('./verbs/agent-stop.ts') },
+  { name: 'info', summary: 'show what this host and agent can do', load: () => import('./verbs/info.ts') },
+  { name: 'version', summary: 'show the versions', load: () => import('./verbs/version.ts') },
+  {
+    name: 'system reset',
+    summary: 'remove all containers, pods and images',
+    load: () => import('./verbs/system-reset.ts'),
+  },
+]
+
+const NAME_COLUMN = 17
+
+const formatList = (entries: readonly VerbEntry[]) =>
+  entries.map(({ name, summary }) => `  ${name.padEnd(NAME_COLUMN)}${summary}`).join('\n')
+
+export const formatHelp = (): string => `usage: glasspod [--root DIR] VERB [OPTIONS] [ARG...]
+
+A rootless container runtime that you can see through.
+
+verbs:
+${formatList(VERBS)}
+
+options:
+  --root DIR       the agent's directory (GLASSPOD_ROOT; by default the user's)
+  --help, -h       show this help
+  --version, -v    show the version
+
+glasspod VERB --help shows more.
+`
+
+const formatGroupHelp = (group: string): string => `usage: glasspod ${group} VERB [OPTIONS] [ARG...]
+
+${formatList(VERBS.filter(({ name }) => name.startsWith(`${group} `)))}
+
+glasspod ${group} VERB --help shows more.
+`
+
+/** Flags before the verb. Not by node:util: it need not be loaded for --version. */
+const parseGlobals = (args: readonly string[]) => {
+  const rest = [...args]
+  let root = process.env['GLASSPOD_ROOT'] ?? ''
+  for (;;) {
+    const [flag = ''] = rest
+    if (flag === '--root' && rest.length > 1) root = rest.splice(0, 2)[1] ?? ''
+    else if (flag.startsWith('--root=')) root = rest.shift()?.slice('--root='.length) ?? ''
+    else return { root: root === '' ? undefined : root, rest }
+  }
+}
+
+const isGroup = (name: string) => VERBS.some((entry) => entry.name.startsWith(`${name} `))
+
+/** Resolves to the exit code. */
+export const run = async (args: readonly string[]): Promise<number> => {
+  const { root, rest } = parseGlobals(args)
+  const [first = '--help', second = '--help'] = rest
+  if (first === '--version' || first === '-v') {
+    write(STDOUT, `glasspod ${__VERSION__}\n`)
+    return 0
+  }
+  if (first === '--help' || first === '-h' || (first === 'help' && rest.length === 1)) {
+    write(STDOUT, formatHelp())
+    return 0
+  }
+  if (first === 'help') return run([...rest.slice(1), '--help'])
+  if (isGroup(first) && (second === '--help' || second === '-h')) {
+    write(STDOUT, formatGroupHelp(first))
+    return 0
+  }
+  const name = isGroup(first) ? `${first} ${second}` : first
+  const entry = VERBS.find((verb) => verb.name === name)
+  const { invoke, rejectVerb } = await import('./invoke.ts')
+  if (entry === undefined) return rejectVerb(name, VERBS)
+  return invoke(entry, rest.slice(name.split(' ').length), root)
+}
+
+/** The process from here to its end: exits by itself, whatever still listens (standard input, a signal). */
+export const main = (args: readonly string[] = process.argv.slice(2)): void => {
+  const fail = (error: unknown) => {
+    const debug = process.env['GLASSPOD_DEBUG'] ?? ''
+    void import('./report.ts')
+      .then(({ reportError }) => process.exit(reportError(error, false)))
+      .catch(() => {
+        write(STDERR, `error: internal: ${String(error)}${debug}\n`)
+        process.exit(125)
+      })
+  }
+  process.on('uncaughtException', fail)
+  run(args).then((code) => process.exit(code), fail)
+}
+
+if (typeof require === 'function' && require.main === module) main()

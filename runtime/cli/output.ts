@@ -1,0 +1,29 @@
+/**
+ * Writing to standard output and standard error, by write(2) itself: process.stdout costs 2 ms to make, and
+ * writes to pipes and terminals are synchronous in it as well.
+ */
+import { writeSync } from 'node:fs'
+import { errnoOf } from '../errors.ts'
+
+export const STDOUT = 1
+export const STDERR = 2
+const RETRY_MS = 2
+
+/** The whole of the data, or the end of this process: a reader that went away (EPIPE) is not an error to report. */
+export const write = (fd: typeof STDOUT | typeof STDERR, data: string | Uint8Array): void => {
+  let rest: Uint8Array = typeof data === 'string' ? Buffer.from(data) : data
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(fd, rest))
+    } catch (error) {
+      if (errnoOf(error) === 'EPIPE') process.exit(0)
+      // another process has made the pipe non-blocking, and its reader is slow
+      if (errnoOf(error) !== 'EAGAIN') throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS)
+    }
+  }
+}
+
+export const print = (line: string): void => write(STDOUT, `${line}\n`)
+export const printError = (line: string): void => write(STDERR, `${line}\n`)
+export const printJson = (value: unknown): void => print(JSON.stringify(value, null, 2))

@@ -1,0 +1,36 @@
+/** How an error leaves this program: on standard error, as text or JSON, and with which exit code. */
+import { formatFailure, isFailure } from '../errors.ts'
+import { isColourful, makePaint } from './colour.ts'
+import { STDERR, printError } from './output.ts'
+
+export const FAILED = 125
+
+/** What is not a Failure is a bug of ours: it says so, and how to see more of it. */
+export const describeBug = (error: unknown, debug: boolean): string => {
+  const text = error instanceof Error ? error.message : String(error)
+  const stack = error instanceof Error && debug ? `\n${error.stack ?? ''}` : ''
+  return [
+    `error: internal: ${text.split('\n', 1)[0] ?? ''}`,
+    ` why    this is a bug in glasspod`,
+    ...(debug ? [] : [' try    GLASSPOD_DEBUG=1 before the same command, for the stack']),
+  ]
+    .join('\n')
+    .concat(stack)
+}
+
+export const formatError = (error: unknown, { json, debug }: { json: boolean; debug: boolean }): string => {
+  if (!isFailure(error)) {
+    if (!json) return describeBug(error, debug)
+    return JSON.stringify({ message: `internal: ${error instanceof Error ? error.message : String(error)}`, bug: true })
+  }
+  const { status: _, ...facts } = error.facts
+  return json ? JSON.stringify({ message: error.message, ...facts }) : formatFailure(error.message, error.facts)
+}
+
+/** Prints it, and returns the exit code. */
+export const reportError = (error: unknown, json: boolean): number => {
+  const debug = (process.env['GLASSPOD_DEBUG'] ?? '') !== ''
+  const paint = makePaint(!json && isColourful(STDERR))
+  printError(formatError(error, { json, debug }).replace(/^error:/, paint(31, 'error:')))
+  return isFailure(error) ? (error.facts.exitCode ?? FAILED) : FAILED
+}

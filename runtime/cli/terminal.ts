@@ -1,0 +1,89 @@
+/** This side of `-t`: the caller's terminal in raw mode, its size, and what goes back to it at the end. */
+import { spawnSync } from 'node:child_process'
+import { Failure } from '../errors.ts'
+import { makeDetachKeys } from './detach-keys.ts'
+
+const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGTERM: 15 } as const
+
+export type SignalName = keyof typeof SIGNALS
+export const FORWARDED = Object.keys(SIGNALS) as SignalName[]
+
+/** docker's message, for docker's condition. */
+export const assertTerminal = ({ tty, interactive }: { tty: boolean; interactive: boolean }): void => {
+  if (tty && interactive && !process.stdin.isTTY) {
+    throw new Failure('the input device is not a TTY', {
+      id: 'cli.tty',
+      why: '-t with -i gives the container your terminal, and standard input is none here',
+      try: '-i alone',
+    })
+  }
+}
+
+const findTerminal = () => [process.stdout, process.stderr].find(({ isTTY }) => isTTY)
+
+/** Rows and columns; undefined without a terminal, or where it does not know its size and says 0. */
+export const readSize = (): [number, number] | undefined => {
+  const output = findTerminal()
+  return output === undefined || output.rows <= 0 || output.columns <= 0 ? undefined : [output.rows, output.columns]
+}
+
+/**
+ * stty(1) with our terminal. Node's setRawMode keeps the output's half cooked (OPOST stays), and the container's terminal
+ * has done that work already.
+ */
+const stty = (...args: string[]): string => {
+  const { stdout, status } = spawnSync('stty', args, { stdio: ['inherit', 'pipe', 'ignore'], encoding: 'utf8' })
+  return status === 0 ? stdout.trim() : ''
+}
+
+/** Every key goes to the container. Whichever way this process ends, the terminal is as before. */
+export const enterRawMode = (): (() => void) => {
+  const before = stty('-g')
+  const restore = () => {
+    process.stdin.setRawMode(false)
+    if (before !== '') stty(before)
+  }
+  process.stdin.setRawMode(true)
+  stty('raw', '-echo')
+  process.on('exit', restore)
+  const ends = FORWARDED.map((name) => {
+    const end = () => process.exit(128 + SIGNALS[name])
+    process.on(name, end)
+    return () => process.off(name, end)
+  })
+  return () => {
+    for (const remove of ends) remove()
+    process.off('exit', restore)
+    restore()
+  }
+}
+
+/** Tells the size now and whenever the window changes (SIGWINCH). */
+export const followSize = (resize: (size: { h: number; w: number }) => Promise<unknown>): void => {
+  const tell = () => {
+    const size = readSize()
+    // a container that has just ended cannot be resized, and need not
+    if (size !== undefined) void resize({ h: size[0], w: size[1] }).catch(() => undefined)
+  }
+  findTerminal()?.on('resize', tell)
+  tell()
+}
+
+/** Standard input to the container; its end is passed on by closing this half of the connection. */
+export const feedStdin = (sink: NodeJS.WritableStream, onDetach?: () => void): void => {
+  const input = process.stdin
+  if (onDetach === undefined) {
+    input.pipe(sink)
+    return
+  }
+  const filter = makeDetachKeys()
+  input.on('data', (typed: Buffer) => {
+    const { pass, detach } = filter(typed)
+    if (detach) return onDetach()
+    if (pass.length > 0 && !sink.write(pass)) {
+      input.pause()
+      sink.once('drain', () => input.resume())
+    }
+  })
+  input.on('end', () => sink.end())
+}

@@ -1,0 +1,44 @@
+/** What a verb is: its grammar, one example, and what it does with one call or a few to the agent. */
+import type { Client } from './client.ts'
+import type { Operands, OptionTable, Values } from './options.ts'
+
+export interface Invocation<V> {
+  options: V
+  operands: string[]
+  /** The directory of the agent that is asked. */
+  root: string
+  /** Reaches the agent, starting one where none runs. */
+  agent: () => Promise<Client>
+  /** Reaches the agent only where one runs. */
+  runningAgent: () => Promise<Client | undefined>
+}
+
+/** Which exit codes the help names: those of glasspod alone, or those of the command in the container too. */
+export type ExitCodes = 'own' | 'command' | Record<string, string>
+
+export interface Verb<T extends OptionTable = OptionTable> {
+  options: T
+  operands: Operands
+  example: string
+  exitCodes?: ExitCodes
+  /** Resolves to the exit code; nothing is 0. */
+  run(invocation: Invocation<Values<T>>): Promise<number | void>
+}
+
+/** Ties the type of the values to the table of the flags. */
+export const defineVerb = <T extends OptionTable>(verb: Verb<T>): Verb<T> => verb
+
+export interface VerbEntry {
+  name: string
+  summary: string
+  load: () => Promise<{ verb: Verb }>
+}
+
+export const NO_OPERANDS: Operands = { usage: '', min: 0, max: 0 }
+export const FORMAT = {
+  type: 'string',
+  metavar: 'table|json',
+  choices: ['table', 'json'],
+  about: 'a table for people, or JSON for programs',
+} as const
+export const NO_TRUNC = { type: 'boolean', about: 'print ids and commands in full' } as const

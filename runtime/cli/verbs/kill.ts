@@ -1,0 +1,17 @@
+import { segment } from '../client.ts'
+import { forEachName } from '../each.ts'
+import { defineVerb } from '../verb.ts'
+
+export const verb = defineVerb({
+  options: {
+    signal: { type: 'string', short: 's', metavar: 'SIGNAL', about: 'name or number (default KILL)' },
+  },
+  operands: { usage: 'CONTAINER [CONTAINER...]', min: 1, max: Infinity },
+  example: 'glasspod kill -s HUP web',
+  async run({ options, operands, agent }) {
+    const client = await agent()
+    return forEachName(client, operands, (name) =>
+      client.post<undefined>(`/containers/${segment(name)}/kill`, { query: { signal: options.signal } }),
+    )
+  },
+})

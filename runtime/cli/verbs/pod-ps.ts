@@ -1,0 +1,37 @@
+import type { PodSummary } from '../api.ts'
+import { formatAge } from '../human.ts'
+import { print, printJson } from '../output.ts'
+import { formatPort } from '../ports.ts'
+import { formatTable, printable, shortId } from '../table.ts'
+import { FORMAT, NO_OPERANDS, NO_TRUNC, defineVerb } from '../verb.ts'
+
+export const formatPods = (pods: readonly PodSummary[], full: boolean, nowMs: number): string =>
+  formatTable(
+    ['POD ID', 'NAME', 'STATUS', 'CREATED', 'IP', 'CONTAINERS', 'PORTS'],
+    pods.map(({ Id, Name, Status, Created, IP, Containers, Ports }) => [
+      full ? Id : shortId(Id),
+      printable(Name),
+      Status,
+      formatAge(Created, nowMs),
+      IP ?? '',
+      Containers.length.toString(),
+      (Ports ?? []).map(formatPort).join(', '),
+    ]),
+  )
+
+export const verb = defineVerb({
+  options: {
+    format: FORMAT,
+    'no-trunc': NO_TRUNC,
+    quiet: { type: 'boolean', short: 'q', about: 'ids only' },
+  },
+  operands: NO_OPERANDS,
+  example: 'glasspod pod ps',
+  async run({ options, agent }) {
+    const full = options['no-trunc']
+    const pods = await (await agent()).get<PodSummary[]>('/glasspod/pods')
+    if (options.format === 'json') return printJson(pods)
+    if (!options.quiet) return print(formatPods(pods, full, Date.now()))
+    for (const { Id } of pods) print(full ? Id : shortId(Id))
+  },
+})

@@ -1,0 +1,17 @@
+import { segment } from '../client.ts'
+import { forEachName } from '../each.ts'
+import { defineVerb } from '../verb.ts'
+
+export const verb = defineVerb({
+  options: {
+    force: { type: 'boolean', short: 'f', about: 'with running containers too: they are killed' },
+  },
+  operands: { usage: 'POD [POD...]', min: 1, max: Infinity },
+  example: 'glasspod pod rm -f shop',
+  async run({ options: { force }, operands, agent }) {
+    const client = await agent()
+    return forEachName(client, operands, async (name) => {
+      await client.delete(`/glasspod/pods/${segment(name)}`, { force })
+    })
+  },
+})

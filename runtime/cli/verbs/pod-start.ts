@@ -1,0 +1,15 @@
+import { segment } from '../client.ts'
+import { forEachName } from '../each.ts'
+import { defineVerb } from '../verb.ts'
+
+export const verb = defineVerb({
+  options: {},
+  operands: { usage: 'POD [POD...]', min: 1, max: Infinity },
+  example: 'glasspod pod start shop',
+  async run({ operands, agent }) {
+    const client = await agent()
+    return forEachName(client, operands, async (name) => {
+      await client.post(`/glasspod/pods/${segment(name)}/start`)
+    })
+  },
+})

@@ -1,0 +1,17 @@
+import { segment } from '../client.ts'
+import { forEachName } from '../each.ts'
+import { defineVerb } from '../verb.ts'
+
+export const verb = defineVerb({
+  options: {
+    time: { type: 'integer', short: 't', metavar: 'SECONDS', about: 'before they are killed (default 10)' },
+  },
+  operands: { usage: 'POD [POD...]', min: 1, max: Infinity },
+  example: 'glasspod pod stop -t 2 shop',
+  async run({ options, operands, agent }) {
+    const client = await agent()
+    return forEachName(client, operands, async (name) => {
+      await client.post(`/glasspod/pods/${segment(name)}/stop`, { query: { t: options.time } })
+    })
+  },
+})

@@ -1,0 +1,59 @@
+import type { ContainerSummary } from '../api.ts'
+import { formatPort } from '../ports.ts'
+import { formatAge } from '../human.ts'
+import { badFlag } from '../options.ts'
+import { print, printJson } from '../output.ts'
+import { formatTable, printable, shortId, truncate } from '../table.ts'
+import { FORMAT, NO_OPERANDS, NO_TRUNC, defineVerb } from '../verb.ts'
+
+const FILTERS = ['id', 'label', 'name', 'pod', 'status']
+const HEADERS = ['CONTAINER ID', 'IMAGE', 'COMMAND', 'CREATED', 'STATUS', 'PORTS', 'NAMES']
+const COMMAND_WIDTH = 20
+
+/** `status=exited` twice or more: {"status":["exited",...]}, as the API has it. */
+export const parseFilters = (flags: readonly string[]): string | undefined => {
+  const filters: Record<string, string[]> = {}
+  for (const flag of flags) {
+    const [key = '', ...value] = flag.split('=')
+    if (!FILTERS.includes(key) || value.length === 0) {
+      throw badFlag(`--filter takes ${FILTERS.map((name) => `${name}=`).join(', ')}, not "${flag}"`)
+    }
+    ;(filters[key] ??= []).push(value.join('='))
+  }
+  return flags.length === 0 ? undefined : JSON.stringify(filters)
+}
+
+export const formatContainers = (containers: readonly ContainerSummary[], full: boolean, nowMs: number): string =>
+  formatTable(
+    HEADERS,
+    containers.map(({ Id, Image, Command, Created, Status, State, Ports, Names }) => [
+      full ? Id : shortId(Id),
+      printable(Image),
+      `"${full ? printable(Command) : truncate(printable(Command), COMMAND_WIDTH)}"`,
+      formatAge(Created, nowMs),
+      Status || State,
+      (Ports ?? []).map(formatPort).join(', '),
+      Names.map((name) => printable(name.replace(/^\//, ''))).join(','),
+    ]),
+  )
+
+export const verb = defineVerb({
+  options: {
+    all: { type: 'boolean', short: 'a', about: 'not only running ones' },
+    filter: { type: 'list', short: 'f', metavar: 'KEY=VALUE', about: `by ${FILTERS.join(', ')}` },
+    format: FORMAT,
+    'no-trunc': NO_TRUNC,
+    quiet: { type: 'boolean', short: 'q', about: 'ids only' },
+  },
+  operands: NO_OPERANDS,
+  example: 'glasspod ps -a --filter status=exited',
+  async run({ options, agent }) {
+    const { all, filter, quiet, format } = options
+    const full = options['no-trunc']
+    const filters = parseFilters(filter)
+    const containers = await (await agent()).get<ContainerSummary[]>('/containers/json', { all, filters })
+    if (format === 'json') return printJson(containers)
+    if (!quiet) return print(formatContainers(containers, full, Date.now()))
+    for (const { Id } of containers) print(full ? Id : shortId(Id))
+  },
+})

@@ -1,0 +1,18 @@
+import { readExitCode } from '../attached.ts'
+import { segment } from '../client.ts'
+import { forEachName } from '../each.ts'
+import { defineVerb } from '../verb.ts'
+
+export const verb = defineVerb({
+  options: {},
+  operands: { usage: 'CONTAINER [CONTAINER...]', min: 1, max: Infinity },
+  example: 'glasspod wait web',
+  async run({ operands, agent }) {
+    const client = await agent()
+    return forEachName(client, operands, async (name) =>
+      readExitCode(
+        await client.post(`/containers/${segment(name)}/wait`, { query: { condition: 'not-running' } }),
+      ).toString(),
+    )
+  },
+})

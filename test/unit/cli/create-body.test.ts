@@ -1,0 +1,222 @@
+import { describe, expect, it } from 'vitest'
+import { CONTAINER_OPERANDS, RUN_OPTIONS } from '../../../runtime/cli/container-options.ts'
+import { makeCreateRequest, resolveBind } from '../../../runtime/cli/create-body.ts'
+import { EXEC_OPERANDS, EXEC_OPTIONS, makeExecBody } from '../../../runtime/cli/exec-body.ts'
+import { parseOptions } from '../../../runtime/cli/options.ts'
+import { POD_OPTIONS, makePodBody } from '../../../runtime/cli/pod-body.ts'
+import { NO_OPERANDS } from '../../../runtime/cli/verb.ts'
+import { parseExplained } from '../../../runtime/cli/verbs/explain.ts'
+
+const FILES: Record<string, string> = {
+  '/here/vars': '# comment\n\nA=1 2\nHOME\n  B="q"\nUNSET\n',
+  '/here/bad': 'A B=1\n',
+  '/here/profile.json': '{ "defaultAction": "SCMP_ACT_ERRNO" }',
+  '/here/broken.json': '{',
+}
+const around = {
+  cwd: '/here',
+  env: { HOME: '/root' },
+  read: (path: string) => {
+    const text = FILES[path]
+    if (text === undefined) throw Object.assign(new Error('no such file'), { code: 'ENOENT' })
+    return text
+  },
+}
+
+const requestOf = (line: string) => {
+  const { values, operands } = parseOptions(line.split(' '), {
+    name: 'run',
+    options: RUN_OPTIONS,
+    operands: CONTAINER_OPERANDS,
+  })
+  // as it goes over the socket: without what is undefined
+  return JSON.parse(JSON.stringify(makeCreateRequest(values, operands, around))) as {
+    query: unknown
+    body: Record<string, unknown>
+  }
+}
+
+describe('run flags', () => {
+  it('make the smallest body for the smallest command', () => {
+    expect(requestOf('busybox')).toMatchInlineSnapshot(`
+      {
+        "body": {
+          "AttachStderr": true,
+          "AttachStdin": false,
+          "AttachStdout": true,
+          "Glasspod": {},
+          "HostConfig": {},
+          "Image": "busybox",
+          "OpenStdin": false,
+          "StdinOnce": false,
+          "Tty": false,
+        },
+        "query": {},
+      }
+    `)
+  })
+
+  it('make Docker JSON, and raw texts for the agent to judge', () => {
+    expect(
+      requestOf(
+        '-it --rm --name web --pod shop --platform linux/arm64 -e A=b -e HOME -e NONE -w /srv -u 1:2 -h box ' +
+          '-v ./data:/data:ro -v /abs:/x -v named:/y --network none -l k=v=w -l bare --cap-add NET_RAW ' +
+          '--cap-drop ALL --read-only --tmpfs /run:size=1m --tmpfs /tmp --security-opt no-new-privileges ' +
+          '--security-opt seccomp=profile.json --add-host db:10.0.0.2 --entrypoint /bin/sh --stop-signal QUIT ' +
+          '-m 64m --cpus 0.5 --pids-limit 20 -p 8080:80 --ulimit nofile=10:20 --no-pivot busybox:1 -c ls',
+      ),
+    ).toMatchInlineSnapshot(`
+      {
+        "body": {
+          "AttachStderr": true,
+          "AttachStdin": true,
+          "AttachStdout": true,
+          "Cmd": [
+            "-c",
+            "ls",
+          ],
+          "Entrypoint": [
+            "/bin/sh",
+          ],
+          "Env": [
+            "A=b",
+            "HOME=/root",
+          ],
+          "Glasspod": {
+            "cpus": "0.5",
+            "memory": "64m",
+            "noPivot": true,
+            "pidsLimit": "20",
+            "publish": [
+              "8080:80",
+            ],
+            "ulimits": [
+              "nofile=10:20",
+            ],
+          },
+          "HostConfig": {
+            "AutoRemove": true,
+            "Binds": [
+              "/here/data:/data:ro",
+              "/abs:/x",
+              "named:/y",
+            ],
+            "CapAdd": [
+              "NET_RAW",
+            ],
+            "CapDrop": [
+              "ALL",
+            ],
+            "ExtraHosts": [
+              "db:10.0.0.2",
+            ],
+            "NetworkMode": "none",
+            "ReadonlyRootfs": true,
+            "SecurityOpt": [
+              "no-new-privileges",
+              "seccomp={"defaultAction":"SCMP_ACT_ERRNO"}",
+            ],
+            "Tmpfs": {
+              "/run": "size=1m",
+              "/tmp": "",
+            },
+          },
+          "Hostname": "box",
+          "Image": "busybox:1",
+          "Labels": {
+            "bare": "",
+            "k": "v=w",
+          },
+          "OpenStdin": true,
+          "StdinOnce": true,
+          "StopSignal": "QUIT",
+          "Tty": true,
+          "User": "1:2",
+          "WorkingDir": "/srv",
+        },
+        "query": {
+          "name": "web",
+          "platform": "linux/arm64",
+          "pod": "shop",
+        },
+      }
+    `)
+  })
+
+  it('attach nothing when detached', () => {
+    expect(requestOf('-d -i busybox').body).toMatchObject({
+      OpenStdin: true,
+      StdinOnce: false,
+      AttachStdin: false,
+      AttachStdout: false,
+      AttachStderr: false,
+    })
+  })
+
+  it('read variables from files, flags after them', () => {
+    expect(requestOf('--env-file vars -e A=2 busybox').body['Env']).toEqual(['A=1 2', 'HOME=/root', 'B="q"', 'A=2'])
+  })
+
+  it('take an entrypoint of several words, and none', () => {
+    expect(requestOf('--entrypoint ["sh","-c"] busybox').body['Entrypoint']).toEqual(['sh', '-c'])
+    expect(requestOf('--entrypoint= busybox').body['Entrypoint']).toEqual([''])
+  })
+
+  it('name the file that is at fault', () => {
+    expect(() => requestOf('--env-file none busybox')).toThrow('--env-file: read /here/none: ENOENT')
+    expect(() => requestOf('--env-file bad busybox')).toThrow(`bad:1: a variable's name has no spaces: "A B=1"`)
+    expect(() => requestOf('--security-opt seccomp=broken.json busybox')).toThrow('broken.json is no JSON')
+    expect(() => requestOf('-e =x busybox')).toThrow('"=x" names no variable')
+    expect(() => requestOf('--entrypoint [1] busybox')).toThrow('--entrypoint [1] is no JSON array of words')
+  })
+
+  it('resolve only sources that are relative paths', () => {
+    expect(resolveBind('./a:/b', '/here')).toBe('/here/a:/b')
+    expect(resolveBind('..:/b:ro', '/here/x')).toBe('/here:/b:ro')
+    expect(resolveBind('.:/b', '/here')).toBe('/here:/b')
+    expect(resolveBind('.hidden:/b', '/here')).toBe('.hidden:/b')
+    expect(resolveBind('/only', '/here')).toBe('/only')
+  })
+})
+
+describe('other bodies', () => {
+  it('exec', () => {
+    const { values, operands } = parseOptions(['-it', '-u', '1', '-e', 'A=b', '-w', '/', 'web', 'ls', '-l'], {
+      name: 'exec',
+      options: EXEC_OPTIONS,
+      operands: EXEC_OPERANDS,
+    })
+    expect(JSON.stringify(makeExecBody(values, operands.slice(1), around))).toMatchInlineSnapshot(
+      `"{"AttachStdin":true,"AttachStdout":true,"AttachStderr":true,"Tty":true,"Cmd":["ls","-l"],"Env":["A=b"],"WorkingDir":"/","User":"1"}"`,
+    )
+  })
+
+  it('pod create', () => {
+    const parse = (...args: string[]) =>
+      makePodBody(parseOptions(args, { name: 'pod create', options: POD_OPTIONS, operands: NO_OPERANDS }).values)
+    expect(
+      JSON.stringify(parse('--name', 'shop', '--share', 'net,pid', '-p', '80:80', '--network', 'none', '-l', 'a=b')),
+    ).toMatchInlineSnapshot(
+      `"{"Name":"shop","Share":["net","pid"],"Publish":["80:80"],"Labels":{"a":"b"},"Network":"none"}"`,
+    )
+    expect(() => parse('--share', 'net,user')).toThrow('--share takes net, ipc, uts, pid, not "user"')
+  })
+
+  it('explain sends what the verb would send', () => {
+    expect(parseExplained(['run', '--name', 'web', '--pod', 'p', 'busybox', 'ls', '-l'])).toMatchObject({
+      query: { verb: 'run', name: 'web', pod: 'p' },
+      body: { Image: 'busybox', Cmd: ['ls', '-l'] },
+    })
+    expect(parseExplained(['exec', 'web', 'ls'])).toMatchObject({
+      query: { verb: 'exec', name: 'web' },
+      body: { Cmd: ['ls'] },
+    })
+    expect(parseExplained(['pod', 'create', '--name', 'p'])).toMatchObject({
+      query: { verb: 'pod-create' },
+      body: { Name: 'p' },
+    })
+    expect(() => parseExplained(['pod', 'rm', 'x'])).toThrow(
+      'glasspod explain takes run, create, exec or pod create, not "pod rm"',
+    )
+  })
+})

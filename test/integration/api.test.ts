@@ -1,0 +1,162 @@
+/** The agent speaks Docker's API: dockerode is the client, and no test here uses the command line for what it asserts. */
+import { PassThrough } from 'node:stream'
+import { buffer, text } from 'node:stream/consumers'
+import type Docker from 'dockerode'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { makeRoot } from '../fixtures/glasspod.ts'
+
+const root = makeRoot()
+let docker: Docker
+
+const create = (script: string, more: Docker.ContainerCreateOptions = {}) =>
+  docker.createContainer({
+    Image: root.image,
+    Cmd: ['sh', '-c', script],
+    ...more,
+    HostConfig: { NetworkMode: 'none', ...more.HostConfig },
+  })
+
+/** Both streams of an attached connection, apart. */
+const demultiplex = async (stream: NodeJS.ReadableStream): Promise<{ stdout: string; stderr: string }> => {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()]
+  docker.modem.demuxStream(stream, stdout, stderr)
+  stream.once('end', () => (stdout.end(), stderr.end()))
+  stream.once('close', () => (stdout.end(), stderr.end()))
+  const [out, error] = await Promise.all([text(stdout), text(stderr)])
+  return { stdout: out, stderr: error }
+}
+
+beforeAll(async () => {
+  await root.seedImage()
+  docker = root.docker()
+})
+afterAll(root.teardown)
+
+test('ping, version and info', async () => {
+  expect(String(await docker.ping())).toBe('OK')
+  expect(await docker.version()).toMatchObject({ Os: 'linux', ApiVersion: expect.stringMatching(/^1\.\d+$/) as string })
+  expect(await docker.info()).toMatchObject({ Driver: 'overlay', CgroupVersion: '2' })
+})
+
+test('images: pull with progress, list, inspect, 404', async () => {
+  const stream = await docker.pull(root.image)
+  const events = await new Promise<{ status?: string }[]>((resolve, reject) =>
+    docker.modem.followProgress(stream, (error, output: { status?: string }[]) =>
+      error ? reject(error) : resolve(output),
+    ),
+  )
+  expect(events.length).toBeGreaterThan(0)
+  expect((await docker.listImages()).flatMap(({ RepoTags }) => RepoTags)).toContain(root.image)
+  expect(await docker.getImage(root.image).inspect()).toMatchObject({ Os: 'linux', Config: { Cmd: ['sh'] } })
+  await expect(docker.getImage('nobody').inspect()).rejects.toMatchObject({ statusCode: 404 })
+})
+
+describe('a container', () => {
+  test('create, attach, start, wait: output apart and the exit code', async () => {
+    const container = await create('echo to out; echo to err >&2; exit 7')
+    const stream = await container.attach({ stream: true, stdout: true, stderr: true, hijack: true })
+    const output = demultiplex(stream)
+    const waiting = container.wait({ condition: 'next-exit' }) as Promise<{ StatusCode: number }>
+    await container.start()
+    expect(await waiting).toMatchObject({ StatusCode: 7 })
+    expect(await output).toEqual({ stdout: 'to out\n', stderr: 'to err\n' })
+    await container.remove()
+  })
+
+  test('attach with standard input: what is written comes back, and nothing else', async () => {
+    const container = await create('cat', { OpenStdin: true, StdinOnce: true, AttachStdin: true })
+    const stream = await container.attach({ stream: true, stdin: true, stdout: true, stderr: true, hijack: true })
+    const output = demultiplex(stream)
+    await container.start()
+    stream.end('exactly this\n')
+    expect(await output).toEqual({ stdout: 'exactly this\n', stderr: '' })
+    expect(await container.wait()).toMatchObject({ StatusCode: 0 })
+    await container.remove()
+  })
+
+  test('logs, whole and by tail', async () => {
+    const container = await create('seq 5; echo error >&2')
+    await container.start()
+    await container.wait()
+    const read = async (options: { stderr: boolean; tail?: number }) => {
+      const stream = new PassThrough()
+      stream.end(await container.logs({ stdout: true, ...options }))
+      return demultiplex(stream)
+    }
+    expect(await read({ stderr: true })).toEqual({ stdout: '1\n2\n3\n4\n5\n', stderr: 'error\n' })
+    // Of one stream: two streams have two pumps, and which of them is first is nobody's promise.
+    expect(await read({ stderr: false, tail: 2 })).toEqual({ stdout: '4\n5\n', stderr: '' })
+    await container.remove()
+  })
+
+  test('inspect and list tell its state', async () => {
+    const container = await create('sleep 1000', { name: 'listed', Labels: { kind: 'api' } })
+    expect((await container.inspect()).State).toMatchObject({ Status: 'created', Running: false })
+    expect(await docker.listContainers()).toEqual([])
+    await container.start()
+    const [found] = await docker.listContainers({ filters: { label: ['kind=api'] } })
+    expect(found).toMatchObject({ Id: container.id, Names: ['/listed'], State: 'running', Image: root.image })
+    expect((await container.inspect()).State).toMatchObject({ Status: 'running', Running: true })
+    await container.kill()
+    expect(await container.wait()).toMatchObject({ StatusCode: 137 })
+    await container.remove()
+    await expect(container.inspect()).rejects.toMatchObject({ statusCode: 404 })
+  })
+
+  test('exec with output and exit code', async () => {
+    const container = await create('sleep 1000')
+    await container.start()
+    const exec = await container.exec({
+      Cmd: ['sh', '-c', 'echo out; echo err >&2; exit 3'],
+      AttachStdout: true,
+      AttachStderr: true,
+    })
+    expect(await demultiplex(await exec.start({ hijack: true, stdin: false }))).toEqual({
+      stdout: 'out\n',
+      stderr: 'err\n',
+    })
+    expect(await exec.inspect()).toMatchObject({ ExitCode: 3, Running: false })
+    await container.remove({ force: true })
+  })
+
+  test('exec with standard input', async () => {
+    const container = await create('sleep 1000')
+    await container.start()
+    const exec = await container.exec({ Cmd: ['cat'], AttachStdin: true, AttachStdout: true })
+    const stream = await exec.start({ hijack: true, stdin: true })
+    const output = demultiplex(stream)
+    stream.end('exactly this\n')
+    expect((await output).stdout).toBe('exactly this\n')
+    await container.remove({ force: true })
+  })
+
+  test('a terminal is one stream of bytes', async () => {
+    const container = await create('tty; until stty size 2>/dev/null | grep .; do sleep 0.05; done', {
+      Tty: true,
+      OpenStdin: true,
+    })
+    const stream = await container.attach({ stream: true, stdin: true, stdout: true, stderr: true, hijack: true })
+    const output = buffer(stream)
+    await container.start()
+    await container.resize({ h: 30, w: 100 })
+    expect(await container.wait()).toMatchObject({ StatusCode: 0 })
+    expect((await output).toString()).toMatch(/^\/dev\/(pts\/\d+|console)\r\n30 100\r\n$/)
+    await container.remove()
+  })
+
+  test('AutoRemove: it is gone when wait(removed) answers', async () => {
+    const container = await create('exit 2', { HostConfig: { AutoRemove: true } })
+    const waiting = container.wait({ condition: 'removed' }) as Promise<{ StatusCode: number }>
+    await container.start()
+    expect(await waiting).toMatchObject({ StatusCode: 2 })
+    await expect(container.inspect()).rejects.toMatchObject({ statusCode: 404 })
+  })
+
+  test('errors have the statuses of Docker, and one sentence', async () => {
+    await expect(docker.createContainer({ Image: 'nobody:here' })).rejects.toMatchObject({ statusCode: 404 })
+    const container = await create('true', { name: 'twice' })
+    await expect(create('true', { name: 'twice' })).rejects.toMatchObject({ statusCode: 409 })
+    await expect(docker.getContainer('nobody').start()).rejects.toMatchObject({ statusCode: 404 })
+    await container.remove()
+  })
+})

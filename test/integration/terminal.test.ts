@@ -1,0 +1,149 @@
+/** A real terminal on our side (script(1) makes one), and a real one in the container. */
+import { execa } from 'execa'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { BIN, makeRoot } from '../fixtures/glasspod.ts'
+import { until } from '../fixtures/glasspod-until.ts'
+
+const root = makeRoot()
+const quote = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`
+
+/** A shell on a terminal of 24 rows and 80 columns runs the script, in which `glasspod` is ours. */
+const onTerminal = (script: string) => {
+  const glasspod = [process.execPath, BIN, '--root', root.dir].map(quote).join(' ')
+  const text = `stty rows 24 cols 80; glasspod() { ${glasspod} "$@"; }; ${script}`
+  const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env
+  const child = execa('script', ['-qec', `sh -c ${quote(text)}`, '/dev/null'], {
+    env: { ...env, TERM: 'xterm' },
+    extendEnv: false,
+    reject: false,
+    stdin: 'pipe',
+    stripFinalNewline: false,
+  })
+  let seen = ''
+  child.stdout.on('data', (chunk: Buffer) => (seen += chunk.toString()))
+  return {
+    child,
+    type: (keys: string) => child.stdin.write(keys),
+    untilSeen: (what: string | RegExp) =>
+      until(`the terminal shows ${what}`, () => (typeof what === 'string' ? seen.includes(what) : what.test(seen))),
+    seen: () => seen,
+  }
+}
+const run = (command: string, flags = '-it --rm') => `glasspod run ${flags} --network none ${root.image} ${command}`
+
+beforeAll(root.seedImage)
+afterEach(async () => {
+  for (const id of (await root.ok(['ps', '-aq'])).split('\n').filter(Boolean)) await root.ok(['rm', '-f', id])
+})
+afterAll(root.teardown)
+
+describe('run -it', () => {
+  test('tty(1) names a terminal, for all three streams', async () => {
+    const terminal = onTerminal(run(`sh -c 'tty; test -t 0 && test -t 1 && test -t 2 && echo all three'`))
+    await terminal.child
+    expect(terminal.seen()).toMatch(/\/dev\/(pts\/\d+|console)\r+\nall three\r+\n/)
+  })
+
+  test('its size is ours, for the very first command too', async () => {
+    const terminal = onTerminal(run('stty size'))
+    await terminal.child
+    expect(terminal.seen().trim()).toBe('24 80')
+  })
+
+  test('our terminal is raw in both directions: a bare line feed of the container stays one', async () => {
+    const terminal = onTerminal(run(`sh -c 'stty -opost; printf "a\\nb\\n"'`))
+    await terminal.child
+    expect(terminal.seen()).toContain('a\nb\n')
+  })
+
+  test('what is typed arrives, and the exit code comes back', async () => {
+    const terminal = onTerminal(`${run('sh')}; echo "code $?"`)
+    await terminal.untilSeen(/[#$] /)
+    terminal.type('echo $((6 * 7)); exit 9\r')
+    await terminal.child
+    expect(terminal.seen()).toContain('42')
+    expect(terminal.seen()).toContain('code 9')
+  })
+
+  test('Ctrl-C reaches the foreground process, and only that', async () => {
+    const terminal = onTerminal(
+      `${run(`sh -c 'trap "echo interrupted" INT; echo ready; sleep 1000; echo after'`)}; echo "code $?"`,
+    )
+    await terminal.untilSeen('ready')
+    terminal.type('\u0003')
+    await terminal.child
+    expect(terminal.seen()).toContain('interrupted')
+    expect(terminal.seen()).toContain('after')
+    expect(terminal.seen()).toContain('code 0')
+  })
+
+  test('Ctrl-D is the end of input', async () => {
+    const terminal = onTerminal(`${run('cat')}; echo "code $?"`)
+    terminal.type('line\r')
+    await terminal.untilSeen(/line\r+\nline\r+\n/)
+    terminal.type('\u0004')
+    await terminal.child
+    expect(terminal.seen()).toContain('code 0')
+  })
+
+  test('a new size is told', async () => {
+    const script = run(`sh -c 'trap "stty size; exit" WINCH; echo ready; while :; do sleep 0.1; done'`)
+    const resize = `tty=$(tty); (while [ ! -e ${root.dir}.go ]; do sleep 0.05; done; stty -F "$tty" rows 50 cols 132; kill -WINCH 0) &`
+    const terminal = onTerminal(`trap : WINCH; ${resize} ${script}; rm -f ${root.dir}.go`)
+    await terminal.untilSeen('ready')
+    await execa('touch', [`${root.dir}.go`])
+    await terminal.untilSeen('50 132')
+    await terminal.child
+  })
+
+  test('our terminal is as it was afterwards, also when the agent is killed', async () => {
+    const terminal = onTerminal(`stty -g; ${run('true')}; stty -g`)
+    await terminal.child
+    const [before, after] = terminal
+      .seen()
+      .trim()
+      .split('\r\n')
+      .filter((line) => /^[0-9a-f:]+$/.test(line))
+    expect(before).toBeTruthy()
+    expect(after).toBe(before)
+
+    const killed = onTerminal(`stty -g; ${run(`sh -c 'echo ready; sleep 1000'`, '-it')}; echo; stty -g`)
+    await killed.untilSeen('ready')
+    process.kill((JSON.parse(await root.ok(['agent', 'status', '--format', 'json'])) as { pid: number }).pid, 'SIGKILL')
+    await killed.child
+    const lines = killed
+      .seen()
+      .split(/\r?\n/)
+      .map((line) => line.trim())
+      .filter((line) => /^[0-9a-f:]{30,}$/.test(line))
+    expect(lines).toHaveLength(2)
+    expect(lines[1]).toBe(lines[0])
+  })
+})
+
+describe('exec -it', () => {
+  test('has a terminal of its own, and our size', async () => {
+    await root.ok(['run', '-d', '--name', 'host', '--network', 'none', root.image, 'sleep', '1000'])
+    const terminal = onTerminal(`glasspod exec -it host sh -c 'tty; exit 3'; echo "code $?"`)
+    await terminal.child
+    expect(terminal.seen()).toMatch(/\/dev\/pts\/\d+\r+\n/)
+    expect(terminal.seen()).toContain('code 3')
+    const sized = onTerminal('glasspod exec -it host stty size')
+    await sized.child
+    expect(sized.seen().trim()).toBe('24 80')
+  })
+})
+
+test('-t without a terminal is refused where input is asked for', async () => {
+  const { exitCode, stderr } = await root.run(['--rm', '-it', '--network', 'none'], ['true'])
+  expect(exitCode).toBe(125)
+  expect(stderr).toContain('error: the input device is not a TTY')
+})
+
+test('-t without -i gives a terminal, and its output has its line ends', async () => {
+  const { stdout } = await root.run(
+    ['--rm', '-t', '--network', 'none'],
+    ['sh', '-c', 'test -t 1 && echo one && echo two'],
+  )
+  expect(stdout).toBe('one\r\ntwo')
+})

@@ -3,11 +3,11 @@
  * verb and the container in its environment, the configuration on its standard input, the answer on its standard
  * output. Any plugin that follows the specification can be called, not only ours.
  */
-import { accessSync, constants } from 'node:fs'
 import { join } from 'node:path'
 import { Failure } from '../runtime/errors.ts'
 import type { Conflist, PluginConf } from './conflist.ts'
 import { parseError, parseResult, type CniResult } from './result.ts'
+import { isExecutable } from '../runtime/kernel/executables.ts'
 
 type Verb = 'ADD' | 'DEL' | 'CHECK'
 
@@ -38,15 +38,6 @@ export interface PluginHost {
 
 const DEFAULT_TIMEOUT_MS = 30_000
 const SPEC = 'https://www.cni.dev/docs/spec/'
-
-const isExecutable = (file: string): boolean => {
-  try {
-    accessSync(file, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
-}
 
 const findPlugin = (type: string, path: readonly string[]): string => {
   const file = path.map((directory) => join(directory, type)).find(isExecutable)

@@ -11,7 +11,7 @@ import { mergeEnv, planProcess } from '../spec/config.ts'
 import { buildConfig, readFilter, rootDirectories } from './bundle.ts'
 import type { Container } from './containers.ts'
 import { readLayeredFile, type Images } from './images.ts'
-import { ensureFile, monitorFiles, notRunning, openInput, prepareRun, releaseInput, whenEnded } from './monitored.ts'
+import { notRunning, openInput, prepareRun, releaseInput, whenEnded } from './monitored.ts'
 import { newId, unknownThing } from './naming.ts'
 import type { Node } from './node.ts'
 import type { Pods } from './pods.ts'
@@ -80,7 +80,6 @@ export class Execs {
   prepare(exec: Exec): void {
     mkdirSync(exec.directory, { mode: 0o700 })
     prepareRun(exec.directory)
-    ensureFile(monitorFiles(exec.directory).log)
   }
 
   async start(exec: Exec): Promise<void> {

@@ -1,5 +1,5 @@
 /** What containers and execs have in common: files of a monitor, an end that can be waited for, input, a terminal. */
-import { closeSync, constants, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, constants, openSync, readFileSync, rmSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { Failure } from '../errors.ts'
 import { launchProgram } from '../launch.ts'
@@ -26,7 +26,7 @@ export const monitorFiles = (directory: string) => ({
 export const prepareRun = (directory: string): void => {
   const files = monitorFiles(directory)
   rmSync(files.exit, { force: true })
-  if (!existsSync(files.log)) writeFileSync(files.log, '', { mode: 0o600 })
+  ensureFile(files.log)
 }
 
 /** The status of wait(2) and the time, as the monitor wrote them; undefined where it could not. */
@@ -86,5 +86,5 @@ export const resizeTerminal = async (
   await launchProgram({ prefix: [], calls: planResize(monitor, size), file: `${directory}/resize-${resizes++}` })
 }
 
-/** Touches nothing: whether a file can be opened for reading, so that a follower can be set on it. */
+/** Makes the file if it is missing, and leaves what is in it: a follower can then be set on it. */
 export const ensureFile = (path: string): void => closeSync(openSync(path, 'a', 0o600))

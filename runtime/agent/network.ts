@@ -8,6 +8,7 @@ import type { Conflist } from '../../cni/conflist.ts'
 import type { PublishHost } from '../../cni/publish.ts'
 import { Failure, isFailure } from '../errors.ts'
 import { isAlive, type ProcessIdentity, readIdentity } from '../kernel/processes.ts'
+import { namespacePath } from '../kernel/namespaces.ts'
 import { launchProgram } from '../launch.ts'
 import { planPause } from '../pod/pause.ts'
 import type { Uplink } from '../rootless/uplink.ts'
@@ -76,7 +77,7 @@ export class Network {
   }
 
   private prefix(note: NetworkNote): string[] {
-    return ['nsenter', `--net=/proc/${note.holder.pid}/ns/net`, '--']
+    return ['nsenter', `--net=${namespacePath(note.holder.pid, 'net')}`, '--']
   }
 
   get conflistFile(): string {
@@ -101,7 +102,7 @@ export class Network {
   }
 
   private attachment(pod: PodRecord): Attachment {
-    return { containerId: pod.id, netns: `/proc/${pod.pause?.pid ?? 0}/ns/net`, ifName: INTERFACE }
+    return { containerId: pod.id, netns: namespacePath(pod.pause?.pid ?? 0, 'net'), ifName: INTERFACE }
   }
 
   /** Wires the pod's namespace to the bridge; its address. */

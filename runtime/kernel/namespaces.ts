@@ -69,12 +69,12 @@ export const planJoinPid = (path: string): Call[] => {
   ]
 }
 
-export const namespacePath = (pid: number, namespace: Namespace): string => `/proc/${pid}/ns/${namespace}`
+export const namespacePath = (pid: number | 'self', namespace: Namespace): string => `/proc/${pid}/ns/${namespace}`
 
 /** Inode number of a process's namespace: two processes share it if the numbers are equal. Undefined: the process is gone. */
 export const readNamespaceInode = (pid: number | 'self', namespace: Namespace): number | undefined => {
   try {
-    return Number(/\[(\d+)\]/.exec(readlinkSync(`/proc/${pid}/ns/${namespace}`))?.[1])
+    return Number(/\[(\d+)\]/.exec(readlinkSync(namespacePath(pid, namespace)))?.[1])
   } catch {
     return undefined
   }

@@ -4,7 +4,7 @@
  * must remember of it is the `Uplink` value.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { accessSync, closeSync, constants, openSync } from 'node:fs'
+import { closeSync, constants, openSync } from 'node:fs'
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -14,6 +14,7 @@ import { isAlive, readIdentity, type ProcessIdentity } from '../kernel/processes
 import { planPasta, PASTA_DEVICE } from './uplink-pasta.ts'
 import { HOST_GUARD, planSlirp4netns } from './uplink-slirp4netns.ts'
 import { loadRules, readDeviceAddress, readHolderNamespace } from './uplink-netns.ts'
+import { isExecutable } from '../kernel/executables.ts'
 
 export type UplinkProgram = 'slirp4netns' | 'pasta'
 
@@ -70,15 +71,6 @@ const POLL_MS = 2
 const TUN = '/dev/net/tun'
 /** The inherited descriptor after standard input, output and error. */
 const INHERITED_FD = 3
-
-const isExecutable = (file: string): boolean => {
-  try {
-    accessSync(file, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
-}
 
 const defaultPath = (): string[] => [
   ...(process.env['PATH'] ?? '').split(':'),

@@ -4,7 +4,8 @@
  * scope has no main process whose end would take the containers along. It lives in the user manager's tree, so with
  * lingering it survives the logout. Not yet tested on a machine with systemd.
  */
-import { accessSync, constants, existsSync } from 'node:fs'
+import { existsSync } from 'node:fs'
+import { isExecutable } from '../kernel/executables.ts'
 
 export interface UserManager {
   /** XDG_RUNTIME_DIR of the user, which systemd-run(1) finds the manager by. */
@@ -17,15 +18,6 @@ export const findUserManager = (uid: number, path: string): UserManager | undefi
   return path.split(':').some((directory) => isExecutable(`${directory}/systemd-run`))
     ? { runtimeDirectory }
     : undefined
-}
-
-const isExecutable = (file: string): boolean => {
-  try {
-    accessSync(file, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
 }
 
 /** One name an attempt: two commands that start at once must not meet in the name; the start lock decides. */

@@ -4,10 +4,10 @@
  */
 import { createReadStream } from 'node:fs'
 import { Failure, isFailure } from '../runtime/errors.ts'
-import type { BlobWriter } from './blob.ts'
+import type { BlobWriter } from './store/blob.ts'
 import type { Digest } from './digest.ts'
 import type { ImageLayer } from './image.ts'
-import type { Store } from './store.ts'
+import type { Store } from './store/store.ts'
 import { unpackLayer, type UnpackOptions } from './unpack.ts'
 
 export interface LayerProgress {

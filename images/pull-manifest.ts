@@ -5,8 +5,8 @@ import { parseManifest, type Descriptor } from './manifest.ts'
 import { OCI_MANIFEST, isManifestType } from './media-types.ts'
 import { chooseManifest, type Platform } from './platform.ts'
 import type { Reference } from './reference.ts'
-import type { Registry } from './registry.ts'
-import type { Store } from './store.ts'
+import type { Registry } from './registry/registry.ts'
+import type { Store } from './store/store.ts'
 
 export interface ResolvedManifest {
   /** Of the manifest itself, without platform or annotations. */

@@ -4,17 +4,17 @@
  */
 import { Failure } from '../runtime/errors.ts'
 import { CONFIG_LIMIT } from './image-config.ts'
-import { toImage } from './image-list.ts'
+import { toImage } from './store/image-list.ts'
 import type { Image, ImageLayer } from './image.ts'
 import { fetchLayer, type LayerJob, type LayerProgress } from './layer-fetch.ts'
-import { SOURCE_ANNOTATION } from './layout-index.ts'
+import { SOURCE_ANNOTATION } from './store/layout-index.ts'
 import { parseManifest } from './manifest.ts'
 import { hostPlatform, isRunnable, notMadeFor, type Platform } from './platform.ts'
 import { fetchSmall, indexInIndex, resolveManifest, saveSmall } from './pull-manifest.ts'
 import { familiarReference, formatReference, parseReference, type Reference } from './reference.ts'
-import { Registry } from './registry.ts'
+import { Registry } from './registry/registry.ts'
 import { startBounded } from './start-bounded.ts'
-import type { Store } from './store.ts'
+import type { Store } from './store/store.ts'
 import type { UnpackOptions } from './unpack.ts'
 
 export interface PullOptions extends UnpackOptions {

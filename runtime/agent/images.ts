@@ -1,7 +1,7 @@
 /** The image store as the agent uses it: opened when first needed, whiteouts made by a list of system calls. */
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs'
-import type { Removal } from '../../images/removal.ts'
-import type { Store } from '../../images/store.ts'
+import type { Removal } from '../../images/store/removal.ts'
+import type { Store } from '../../images/store/store.ts'
 import type { Image } from '../../images/image.ts'
 import type { LayerProgress } from '../../images/layer-fetch.ts'
 import type { Mark } from '../../images/whiteout.ts'
@@ -40,7 +40,7 @@ export class Images {
   }
 
   store(): Promise<Store> {
-    this.opened ??= import('../../images/store.ts').then(({ Store }) =>
+    this.opened ??= import('../../images/store/store.ts').then(({ Store }) =>
       Store.open(this.node.paths.images, { layers: this.node.paths.layers }),
     )
     this.opened.catch(() => (this.opened = undefined))
@@ -55,7 +55,7 @@ export class Images {
   }
 
   async find(word: string): Promise<Image> {
-    const [{ findImage }, images] = await Promise.all([import('../../images/find.ts'), this.list()])
+    const [{ findImage }, images] = await Promise.all([import('../../images/store/find.ts'), this.list()])
     return findImage(images, word)
   }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { parseChallenges } from '../../../images/challenge.ts'
+import { parseChallenges } from '../../../images/registry/challenge.ts'
 
 test('the challenge of Docker Hub', () => {
   expect(

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { isFailure } from '../../../runtime/errors.ts'
 import { parseDigest } from '../../../images/digest.ts'
 import { parseImageConfig } from '../../../images/image-config.ts'
-import { toImage } from '../../../images/image-list.ts'
+import { toImage } from '../../../images/store/image-list.ts'
 import { parseManifest } from '../../../images/manifest.ts'
 import {
   DOCKER_CONFIG,

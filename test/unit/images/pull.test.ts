@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { digestOf, hexOf } from '../../../images/digest.ts'
 import type { LayerProgress } from '../../../images/layer-fetch.ts'
 import { pull, type Pulled, type PullOptions } from '../../../images/pull.ts'
-import { Registry } from '../../../images/registry.ts'
+import { Registry } from '../../../images/registry/registry.ts'
 import { overlayLayers } from '../../../images/snapshot.ts'
-import { Store } from '../../../images/store.ts'
+import { Store } from '../../../images/store/store.ts'
 import {
   faults,
   makeSmallImage,

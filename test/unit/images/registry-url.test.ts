@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { checkUrl, isLinkLocal, isLoopback, lookupPublic, registryUrl } from '../../../images/registry-url.ts'
+import { checkUrl, isLinkLocal, isLoopback, lookupPublic, registryUrl } from '../../../images/registry/url.ts'
 
 test.each([
   ['docker.io', 'https://registry-1.docker.io/'],

@@ -5,9 +5,9 @@
 import { readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { temporaryName } from './atomic-file.ts'
-import { hexOf, isDigest, type Digest } from './digest.ts'
-import { parseImageConfig } from './image-config.ts'
-import { parseManifest, type Descriptor } from './manifest.ts'
+import { hexOf, isDigest, type Digest } from '../digest.ts'
+import { parseImageConfig } from '../image-config.ts'
+import { parseManifest, type Descriptor } from '../manifest.ts'
 
 export interface Sweepable {
   readonly directory: string

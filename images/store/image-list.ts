@@ -1,12 +1,12 @@
 /** From descriptors to images: reads manifest and config of each, and gathers the names that lead to the same one. */
-import { parseImageConfig } from './image-config.ts'
-import type { Digest } from './digest.ts'
-import { refuseDocument } from './document.ts'
-import type { Image } from './image.ts'
+import { parseImageConfig } from '../image-config.ts'
+import type { Digest } from '../digest.ts'
+import { refuseDocument } from '../document.ts'
+import type { Image } from '../image.ts'
 import { nameOf, SOURCE_ANNOTATION } from './layout-index.ts'
-import { parseManifest, type Descriptor } from './manifest.ts'
-import { isManifestType } from './media-types.ts'
-import { isDigest } from './digest.ts'
+import { parseManifest, type Descriptor } from '../manifest.ts'
+import { isManifestType } from '../media-types.ts'
+import { isDigest } from '../digest.ts'
 
 /** What is read here of a store, so that this file and store.ts do not need each other. */
 export interface BlobReader {

@@ -4,11 +4,11 @@
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { errnoOf } from '../runtime/errors.ts'
+import { errnoOf } from '../../runtime/errors.ts'
 import { writeAtomic } from './atomic-file.ts'
-import { arrayField, parseDocument } from './document.ts'
-import { toDescriptor, type Descriptor } from './manifest.ts'
-import { OCI_INDEX } from './media-types.ts'
+import { arrayField, parseDocument } from '../document.ts'
+import { toDescriptor, type Descriptor } from '../manifest.ts'
+import { OCI_INDEX } from '../media-types.ts'
 
 /** Holds the full name, `docker.io/library/busybox:latest`. */
 export const NAME_ANNOTATION = 'org.opencontainers.image.ref.name'

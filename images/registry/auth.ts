@@ -2,11 +2,11 @@
  * Anonymous tokens. A registry that answers 401 names a realm; asking it for a scope gives a bearer token for the
  * requests that follow (distribution's token specification, as Docker Hub, ghcr.io and quay.io speak it).
  */
-import { Failure } from '../runtime/errors.ts'
+import { Failure } from '../../runtime/errors.ts'
 import { parseChallenges, type Challenge } from './challenge.ts'
-import { parseDocument } from './document.ts'
+import { parseDocument } from '../document.ts'
 import { readAll, type HttpClient } from './http.ts'
-import { readDenial } from './registry-answer.ts'
+import { readDenial } from './answer.ts'
 
 const TOKEN_LIMIT = 1024 * 1024
 /** Seconds a token lives when the answer does not say (token specification). */

@@ -3,7 +3,7 @@
  * taken. A lock whose owner is dead (kill -9) is taken over; the start time keeps a reused pid from counting as it.
  */
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { Failure, errnoOf } from '../runtime/errors.ts'
+import { Failure, errnoOf } from '../../runtime/errors.ts'
 
 interface Owner {
   readonly pid: number

@@ -1,8 +1,8 @@
 /** Which image a text means, in docker's order: a whole digest, a name, then the beginning of an id. Pure. */
-import { Failure, isFailure } from '../runtime/errors.ts'
-import { hexOf, isDigest } from './digest.ts'
-import type { Image } from './image.ts'
-import { formatReference, parseReference, type Reference } from './reference.ts'
+import { Failure, isFailure } from '../../runtime/errors.ts'
+import { hexOf, isDigest } from '../digest.ts'
+import type { Image } from '../image.ts'
+import { formatReference, parseReference, type Reference } from '../reference.ts'
 
 const ID_PREFIX = /^(?:sha256:)?([0-9a-f]{3,64})$/
 

@@ -2,7 +2,7 @@
  * What a registry's refusal means, in a sentence: the statuses and the JSON error list of OCI distribution-spec
  * ("Error Codes"). The words are the other side's, so they are shortened and stripped of terminal escapes.
  */
-import { Failure } from '../runtime/errors.ts'
+import { Failure } from '../../runtime/errors.ts'
 import { readAll, type Answer } from './http.ts'
 
 const DENIAL_LIMIT = 64 * 1024

@@ -5,7 +5,7 @@
  */
 import dns from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
-import { Failure } from '../runtime/errors.ts'
+import { Failure } from '../../runtime/errors.ts'
 
 const DOCKER_HUB_HOST = 'registry-1.docker.io'
 

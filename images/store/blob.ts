@@ -5,9 +5,9 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { Failure } from '../runtime/errors.ts'
+import { Failure } from '../../runtime/errors.ts'
 import { flushDirectory, temporaryName } from './atomic-file.ts'
-import { algorithmOf, createHasher, digestMismatch, type Digest, type Hasher } from './digest.ts'
+import { algorithmOf, createHasher, digestMismatch, type Digest, type Hasher } from '../digest.ts'
 
 export interface BlobFacts {
   readonly digest: Digest

@@ -3,13 +3,13 @@
  * verified here; blobs come as streams and are verified by whoever stores them (BlobWriter).
  */
 import { Tokens } from './auth.ts'
-import { algorithmOf, digestMismatch, digestOf, isDigest, type Digest } from './digest.ts'
+import { algorithmOf, digestMismatch, digestOf, isDigest, type Digest } from '../digest.ts'
 import { discard, HttpClient, readAll, type Answer, type Timeouts } from './http.ts'
-import { MANIFEST_LIMIT, type Descriptor } from './manifest.ts'
-import { MANIFEST_ACCEPT } from './media-types.ts'
-import { formatReference, type Reference } from './reference.ts'
-import { registryUrl } from './registry-url.ts'
-import { toRefusal } from './registry-answer.ts'
+import { MANIFEST_LIMIT, type Descriptor } from '../manifest.ts'
+import { MANIFEST_ACCEPT } from '../media-types.ts'
+import { formatReference, type Reference } from '../reference.ts'
+import { registryUrl } from './url.ts'
+import { toRefusal } from './answer.ts'
 
 export interface RegistryOptions {
   readonly timeouts?: Partial<Timeouts>

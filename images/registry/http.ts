@@ -3,8 +3,8 @@
  * host they are for), a limit on silence instead of one on the whole, and bodies that are bounded or streamed.
  */
 import type { Agent } from 'node:http'
-import { Failure, errnoOf } from '../runtime/errors.ts'
-import { checkUrl, lookupPublic } from './registry-url.ts'
+import { Failure, errnoOf } from '../../runtime/errors.ts'
+import { checkUrl, lookupPublic } from './url.ts'
 
 export interface Timeouts {
   /** Milliseconds until the head of an answer is there, connecting included. */

@@ -1,11 +1,11 @@
 /** What removing an image takes out of index.json, as docker's `rmi` does it. Pure. */
-import { Failure } from '../runtime/errors.ts'
-import type { Digest } from './digest.ts'
-import type { Image } from './image.ts'
+import { Failure } from '../../runtime/errors.ts'
+import type { Digest } from '../digest.ts'
+import type { Image } from '../image.ts'
 import { referenceOf } from './find.ts'
 import { nameOf } from './layout-index.ts'
-import type { Descriptor } from './manifest.ts'
-import { formatReference } from './reference.ts'
+import type { Descriptor } from '../manifest.ts'
+import { formatReference } from '../reference.ts'
 
 export interface Removal {
   /** Full names that are gone. */

@@ -8,7 +8,7 @@ import type { BlobWriter } from './store/blob.ts'
 import type { Digest } from './digest.ts'
 import type { ImageLayer } from './image.ts'
 import type { Store } from './store/store.ts'
-import { unpackLayer, type UnpackOptions } from './unpack.ts'
+import { unpackLayer, type UnpackOptions } from './layer/unpack.ts'
 
 export interface LayerProgress {
   readonly layer: Digest

@@ -15,7 +15,7 @@ import { familiarReference, formatReference, parseReference, type Reference } fr
 import { Registry } from './registry/registry.ts'
 import { startBounded } from './start-bounded.ts'
 import type { Store } from './store/store.ts'
-import type { UnpackOptions } from './unpack.ts'
+import type { UnpackOptions } from './layer/unpack.ts'
 
 export interface PullOptions extends UnpackOptions {
   /** The host's by default. */

@@ -5,7 +5,7 @@
  * until we replace it ourselves. Paths are relative to the layer and hold one character a byte.
  */
 import { chmodSync, lstatSync, mkdirSync, readlinkSync, rmSync, unlinkSync, type Stats } from 'node:fs'
-import { refuseEntry, type TarEntry } from './tar-entry.ts'
+import { refuseEntry, type TarEntry } from './entry.ts'
 
 /** As the kernel's own (path_resolution(7)). */
 const LINK_LIMIT = 40

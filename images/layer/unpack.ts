@@ -5,9 +5,9 @@
  */
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
-import { Failure, errnoOf } from '../runtime/errors.ts'
-import { createHasher, type Digest } from './digest.ts'
-import { LayerWriter } from './layer-writer.ts'
+import { Failure, errnoOf } from '../../runtime/errors.ts'
+import { createHasher, type Digest } from '../digest.ts'
+import { LayerWriter } from './writer.ts'
 import { damaged, openTar } from './tar-reader.ts'
 import type { ApplyMarks } from './whiteout.ts'
 

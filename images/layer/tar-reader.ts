@@ -3,8 +3,8 @@
  * asynchronous writes (FACTS: unpacking). What it leaves open is closed here: a directory entry that claims a size
  * has a body that never ends, and `finish` may come before the last body is read.
  */
-import { Failure, isFailure } from '../runtime/errors.ts'
-import type { TarHeader } from './tar-entry.ts'
+import { Failure, isFailure } from '../../runtime/errors.ts'
+import type { TarHeader } from './entry.ts'
 
 export interface TarSink {
   /** @returns what takes the entry's content. */

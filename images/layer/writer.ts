@@ -20,10 +20,10 @@ import {
   symlinkSync,
   writeSync,
 } from 'node:fs'
-import { Failure, errnoOf } from '../runtime/errors.ts'
-import { LayerTree } from './layer-tree.ts'
+import { Failure, errnoOf } from '../../runtime/errors.ts'
+import { LayerTree } from './tree.ts'
 import { createOwners, type Owners } from './owners.ts'
-import { readEntry, refuseEntry, splitPath, type TarEntry, type TarHeader } from './tar-entry.ts'
+import { readEntry, refuseEntry, splitPath, type TarEntry, type TarHeader } from './entry.ts'
 import type { TarSink } from './tar-reader.ts'
 import { classifyName, type Mark } from './whiteout.ts'
 

@@ -2,8 +2,8 @@
  * Who owns an entry. Ids of an image are ids inside the user namespace (user_namespaces(7)): below `idLimit`, the
  * number of ids in its map, they are taken as they are. With the single-id map all become 0, and are counted.
  */
-import { Failure } from '../runtime/errors.ts'
-import type { TarEntry } from './tar-entry.ts'
+import { Failure } from '../../runtime/errors.ts'
+import type { TarEntry } from './entry.ts'
 
 export interface Owners {
   /** How many entries lost their owner. */

@@ -3,7 +3,7 @@
  * size). Names are kept as bytes, one character a byte: a name in a layer need not be UTF-8. Extended attributes
  * (SCHILY.xattr.*, so also file capabilities) are not read yet.
  */
-import { Failure } from '../runtime/errors.ts'
+import { Failure } from '../../runtime/errors.ts'
 
 /** What tar-stream really gives: its types promise more. */
 export interface TarHeader {

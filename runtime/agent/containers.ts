@@ -14,13 +14,15 @@ import type { Node } from './node.ts'
 import type { Pods } from './pods.ts'
 import { Records, type ContainerRecord, type PodRecord } from './records.ts'
 
-/** A container as the agent holds it: its record, and the events `end` (a run is over) and `removed`. */
+/** A container as the agent holds it: its record, and the events `start`, `end` (a run is over), `removed`. */
 export class Container {
   readonly events = new EventEmitter().setMaxListeners(0)
   readonly record: ContainerRecord
   readonly directory: string
   /** The writing end of its standard input, while it runs and reads one. */
   input: Socket | undefined
+  /** Adopted: until then it does not remove itself (Date.now()). */
+  keptUntil?: number
 
   constructor(record: ContainerRecord, directory: string) {
     this.record = record

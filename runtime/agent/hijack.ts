@@ -47,6 +47,7 @@ export const upgradedStream = async (
   socket: Duplex,
   head: Buffer,
   tty: boolean,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<RawStream> => {
   // Before anything is waited for: Node took its own listener away with the upgrade.
   socket.on('error', () => socket.destroy())
@@ -54,7 +55,10 @@ export const upgradedStream = async (
   const { body, rest } = await readBodyFrom(socket, head, length)
   const write = frameWriter(socket, tty)
   const open = once(() => {
-    socket.write(`HTTP/1.1 101 UPGRADED\r\nContent-Type: ${RAW}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`)
+    const more = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+    socket.write(
+      `HTTP/1.1 101 UPGRADED\r\nContent-Type: ${RAW}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n${more.join('')}\r\n`,
+    )
     if (rest.length > 0) socket.unshift(rest)
   })
   return {

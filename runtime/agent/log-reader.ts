@@ -9,6 +9,12 @@ export interface LogFrame {
   bytes: Buffer
 }
 
+/** As it lies in the file. */
+export interface PlacedFrame extends LogFrame {
+  /** Of its header, in bytes. */
+  offset: number
+}
+
 /** One for all readers: reading is synchronous, and what is kept is copied. */
 const chunk = Buffer.allocUnsafe(256 * 1024)
 
@@ -37,12 +43,12 @@ export class LogReader {
   }
 
   /** Calls `take` with every frame up to the present end of the file. */
-  read(take: (frame: LogFrame) => void): void {
+  read(take: (frame: PlacedFrame) => void): void {
     while (this.readSome(take)) continue
   }
 
   /** The same for the next part of the file, a quarter of a megabyte; false at its end. */
-  readSome(take: (frame: LogFrame) => void): boolean {
+  readSome(take: (frame: PlacedFrame) => void): boolean {
     const length = readSync(this.descriptor, chunk, 0, chunk.length, this.offset)
     if (length === 0) return false
     this.offset += length
@@ -58,6 +64,7 @@ export class LogReader {
         stream: bytes.readBigUInt64LE(24) === 2n ? 2 : 1,
         time: bytes.readBigUInt64LE(8) * 1_000_000_000n + bytes.readBigUInt64LE(16),
         bytes: bytes.subarray(LOG_HEADER, LOG_HEADER + size),
+        offset: this.offset - bytes.length,
       })
       bytes = bytes.subarray(LOG_HEADER + size)
     }
@@ -95,7 +102,7 @@ const ALWAYS_READY: Flow = { isFull: () => false, whenReady: (then) => then() }
 export const followLog = (
   file: string,
   offset: number,
-  take: (frame: LogFrame) => void,
+  take: (frame: PlacedFrame) => void,
   flow: Flow = ALWAYS_READY,
 ): Follower => {
   const reader = new LogReader(file, offset)

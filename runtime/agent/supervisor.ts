@@ -17,10 +17,22 @@ import { buildConfig, planRoot, readFilter, resolveSeccomp } from './bundle.ts'
 import type { Container, Containers } from './containers.ts'
 import { endTree } from './end-tree.ts'
 import type { Images } from './images.ts'
-import { monitorFiles, notRunning, openInput, prepareRun, releaseInput, type Ending, whenEnded } from './monitored.ts'
+import {
+  monitorFiles,
+  notRunning,
+  openInput,
+  prepareRun,
+  readEnding,
+  releaseInput,
+  type Ending,
+  whenEnded,
+} from './monitored.ts'
 import type { Node } from './node.ts'
 import type { Pods } from './pods.ts'
 import type { ContainerRecord, PodRecord } from './records.ts'
+
+/** So long an agent keeps what removes itself and ended without one: its clients come back for output and exit code. */
+const RETURN_MS = 5000
 
 const effects: Record<string, Effect> = {
   'cgroups.remove': ({ path }) => endTree(String(path)).then(() => undefined),
@@ -61,6 +73,7 @@ export class Supervisor {
       cgroup,
       filter: readFilter(record.body, config, this.node.kernel),
       openStdin: record.body.OpenStdin === true,
+      keepStdin: record.body.StdinOnce !== true,
       noPivot: record.body.Glasspod?.noPivot === true,
       terminalSize: size ? { rows: size[0], columns: size[1] } : undefined,
       host: this.node.host,
@@ -156,8 +169,26 @@ export class Supervisor {
     await this.release(container).catch((error: unknown) => console.error(`release ${record.name}:`, error))
     this.containers.save(container)
     container.events.emit('end')
-    if (record.body.HostConfig?.AutoRemove === true) await this.containers.remove(container)
+    if (record.body.HostConfig?.AutoRemove === true) await this.removeItself(container)
     this.onEnd()
+  }
+
+  private async removeItself(container: Container): Promise<void> {
+    const left = (container.keptUntil ?? 0) - Date.now()
+    if (left > 0)
+      await new Promise<void>((resolve) => {
+        container.events.once('claimed', resolve)
+        setTimeout(resolve, left)
+      })
+    // Somebody may have started it again, or removed it.
+    if (container.record.status === 'exited' && this.containers.all.get(container.record.id) === container)
+      await this.containers.remove(container)
+  }
+
+  /** Nobody else is expected: what is kept for those who come back goes at once. */
+  claim(container: Container): void {
+    delete container.keptUntil
+    container.events.emit('claimed')
   }
 
   /** What a run held: its cgroup, and the pod that was made for it alone. */
@@ -193,6 +224,7 @@ export class Supervisor {
   }
 
   async remove(container: Container, force: boolean): Promise<void> {
+    this.claim(container)
     if (container.isRunning) {
       if (!force)
         throw new Failure(`container ${container.record.name} is running`, {
@@ -220,8 +252,13 @@ export class Supervisor {
       const { alive, exit } = monitorFiles(container.directory)
       const held = existsSync(alive) && isHeld(alive)
       const started = container.isRunning || held || existsSync(exit)
-      // 'exited' and held: it was being started again when the agent died.
-      if (!started || (container.record.status === 'exited' && !held)) continue
+      if (!started) continue
+      container.keptUntil = Date.now() + RETURN_MS
+      // 'exited' and held, or with another end than the one noted: it was being started again when the agent died.
+      if (container.record.status === 'exited' && !held && !this.endedAgain(container)) {
+        if (container.record.body.HostConfig?.AutoRemove === true) void this.removeItself(container)
+        continue
+      }
       if (!container.isRunning) this.noteFound(container)
       if (container.record.body.OpenStdin === true) container.input = openInput(container.directory)
       void this.watch(container)
@@ -229,6 +266,11 @@ export class Supervisor {
     for (const pod of this.pods.all.values())
       if (pod.pause !== undefined && !this.pods.isRunning(pod)) void this.pods.stop(pod)
       else if (pod.implicit && this.containers.inPod(pod).every(({ isRunning }) => !isRunning)) void this.pods.stop(pod)
+  }
+
+  private endedAgain({ record, directory }: Container): boolean {
+    const ending = readEnding(directory)
+    return ending !== undefined && record.finishedAt !== undefined && ending.finishedAt !== record.finishedAt
   }
 
   /** The agent died between the start and its note. */

@@ -17,6 +17,7 @@ export interface Port {
 }
 export interface ContainerInspect {
   Id: string
+  State: { Running: boolean; StartedAt: string }
   Config: { Tty: boolean; OpenStdin: boolean }
   HostConfig?: { AutoRemove?: boolean }
 }

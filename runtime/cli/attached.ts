@@ -1,40 +1,14 @@
-/** A command in the foreground: its output here, our input and signals there, until it has ended. */
+/**
+ * A container in the foreground: its output here, our input and signals there, until it has ended. The agent may end in
+ * the middle of it; the next one goes on where it stopped.
+ */
 import { Failure, isFailure } from '../errors.ts'
-import type { WaitAnswer } from './api.ts'
+import { acrossAgents } from './across-agents.ts'
+import type { ContainerInspect, WaitAnswer } from './api.ts'
 import { type Client, type Hijacked, segment } from './client.ts'
-import { STDERR, STDOUT, write } from './output.ts'
-import { demultiplex } from './stdcopy.ts'
-import { FORWARDED, type SignalName, enterRawMode, feedStdin, followSize } from './terminal.ts'
-
-export interface Carried {
-  stream: Hijacked
-  tty: boolean
-  stdin: boolean
-}
-
-export type Ending = 'ended' | 'detached'
-
-/** Both directions of one connection. With a terminal it is bytes, without one frames. */
-export const carryStreams = async ({ stream, tty, stdin }: Carried): Promise<Ending> => {
-  let ending: Ending = 'ended'
-  const restore = tty && stdin ? enterRawMode() : undefined
-  const detach = () => {
-    ending = 'detached'
-    stream.socket.destroy()
-  }
-  if (stdin) feedStdin(stream.socket, tty ? detach : undefined)
-  const sink = tty
-    ? (chunk: Buffer) => write(STDOUT, chunk)
-    : demultiplex((name, bytes) => write(name === 'stderr' ? STDERR : STDOUT, bytes))
-  try {
-    for await (const chunk of stream.output) sink(chunk)
-  } catch (error) {
-    if ((ending as Ending) !== 'detached') throw error
-  } finally {
-    restore?.()
-  }
-  return ending
-}
+import { type Feed, feedPipe } from './feed.ts'
+import { makeReceived } from './received.ts'
+import { FORWARDED, type SignalName, enterRawMode, followSize } from './terminal.ts'
 
 export interface Foreground {
   client: Client
@@ -43,35 +17,104 @@ export interface Foreground {
   stdin: boolean
   /** The agent removes it at its end: then the end to wait for is the removal. */
   autoRemove: boolean
+  /** When it was started before, as inspect tells; undefined: never. */
+  startedBefore?: string
   start: () => Promise<unknown>
 }
 
-/** Attach and wait first, both answered, then start: no byte and no exit code can be missed. */
-export const runForeground = async ({ client, id, tty, stdin, autoRemove, start }: Foreground): Promise<number> => {
+/** In the answer of attach: the named pipe that is the container's input. Written by us it outlives the agent. */
+const INPUT_HEADER = 'glasspod-input'
+const NEVER = '0001-01-01T00:00:00Z'
+
+/** Resolves to the exit code of the container; 0 where the user detached. */
+export const runForeground = async (foreground: Foreground): Promise<number> => {
+  const { client, id, tty, stdin, start } = foreground
   const path = `/containers/${segment(id)}`
-  const [stream, readExit] = await Promise.all([
-    client.hijack(`${path}/attach`, { query: { stream: true, stdin, stdout: true, stderr: true } }),
-    client.begin(`${path}/wait`, { query: { condition: autoRemove ? 'removed' : 'next-exit' } }),
-  ])
-  const started = tty && stdin ? undefined : forwardSignals(client, path)
-  const carried = carryStreams({ stream, tty, stdin })
-  const settled = carried.catch(() => undefined)
-  try {
-    await start()
-  } catch (error) {
-    stream.socket.destroy()
-    await settled
-    throw error
+  const received = makeReceived(tty)
+  const signals = tty && stdin ? undefined : forwardSignals(client, path)
+  const tellSize = tty ? followSize((size) => client.post(`${path}/resize`, { query: size })) : undefined
+  let phase: 'new' | 'starting' | 'started' = 'new'
+  let restore: (() => void) | undefined
+  let feed: Feed | undefined
+
+  const startOnce = async (stream: Hijacked): Promise<void> => {
+    phase = 'starting'
+    await start().catch((error: unknown) => {
+      stream.socket.destroy()
+      throw error
+    })
+    phase = 'started'
   }
-  started?.()
-  if (tty) followSize((size) => client.post(`${path}/resize`, { query: size }))
-  if ((await carried) === 'detached') return 0
+
+  const attempt = async (): Promise<number> => {
+    if (phase === 'starting' && (await hasStarted(foreground))) phase = 'started'
+    const { stream, readExit } = await attachAndWait(foreground, received.query(), phase === 'started')
+    const take = received.take(stream.headers)
+    const input = stream.headers.get(INPUT_HEADER)
+    if (tty && stdin) restore ??= enterRawMode()
+    let detached = false
+    const carried = (async () => {
+      for await (const chunk of stream.output) take(chunk)
+    })()
+    const settled = carried.catch(() => undefined)
+    if (phase !== 'started') await startOnce(stream).finally(() => (phase === 'started' ? undefined : settled))
+    const detach = () => {
+      detached = true
+      stream.socket.destroy()
+    }
+    signals?.()
+    tellSize?.()
+    if (stdin && input !== undefined) feed ??= feedPipe(input, tty)
+    feed?.serve({ end: () => stream.socket.end(), detach })
+    try {
+      await carried
+    } catch (error) {
+      if (!detached) throw error
+    }
+    return detached ? 0 : readExitCode(await readExit())
+  }
+
   try {
-    return readExitCode(await readExit())
-  } catch (error) {
-    throw explainLoss(error, id)
+    return await acrossAgents(client, attempt)
+  } finally {
+    restore?.()
   }
 }
+
+/** Attach and wait first, both answered, then start: no byte and no exit code can be missed. */
+const attachAndWait = async ({ client, id, stdin, autoRemove }: Foreground, resumption: object, started: boolean) => {
+  const path = `/containers/${segment(id)}`
+  const condition = autoRemove ? 'removed' : started ? 'not-running' : 'next-exit'
+  const attach = () =>
+    client.hijack(`${path}/attach`, { query: { stream: true, stdin, stdout: true, stderr: true, ...resumption } })
+  const wait = () => client.begin(`${path}/wait`, { query: { condition } })
+  if (!started) {
+    const [stream, readExit] = await Promise.all([attach(), wait()])
+    return { stream, readExit }
+  }
+  // One that removes itself is kept until we wait for it, and its log with it.
+  const stream = await attach().catch((error: unknown) => {
+    throw explainGone(error)
+  })
+  return { stream, readExit: await wait() }
+}
+
+/** Whether what the agent's end cut short was done: a container must not run twice. */
+const hasStarted = async ({ client, id, startedBefore = NEVER }: Foreground): Promise<boolean> => {
+  const { State } = await client.get<ContainerInspect>(`/containers/${segment(id)}/json`).catch((error: unknown) => {
+    throw explainGone(error)
+  })
+  return State.Running || State.StartedAt !== startedBefore
+}
+
+const explainGone = (error: unknown): unknown =>
+  isFailure(error) && error.facts.status === 404
+    ? new Failure(
+        'the agent ended, and the container is gone: how it ended is unknown',
+        { id: 'agent.lost' },
+        { cause: error },
+      )
+    : error
 
 export const readExitCode = (answer: unknown): number => {
   const { StatusCode, Error: problem } = answer as WaitAnswer
@@ -79,24 +122,18 @@ export const readExitCode = (answer: unknown): number => {
   return StatusCode
 }
 
-/** INT, TERM, HUP and QUIT go to the container; what comes before it runs is kept until the returned call. */
+/** INT, TERM, HUP and QUIT go to the container; what comes while none can take them is kept until the returned call. */
 const forwardSignals = (client: Client, path: string): (() => void) => {
   let running = false
-  const early: SignalName[] = []
-  // one that has just ended cannot be signalled: the wait tells what became of it
-  const kill = (signal: SignalName) => void client.post(`${path}/kill`, { query: { signal } }).catch(() => undefined)
-  for (const name of FORWARDED) process.on(name, () => (running ? kill(name) : early.push(name)))
+  const kept: SignalName[] = []
+  const kill = (signal: SignalName) =>
+    void client.post(`${path}/kill`, { query: { signal } }).catch((error: unknown) => {
+      // One that has just ended cannot be signalled: the wait tells what became of it.
+      if (isFailure(error) && error.facts.status === undefined) kept.push(signal)
+    })
+  for (const name of FORWARDED) process.on(name, () => (running ? kill(name) : kept.push(name)))
   return () => {
     running = true
-    for (const name of early) kill(name)
+    for (const name of kept.splice(0)) kill(name)
   }
 }
-
-const explainLoss = (error: unknown, id: string): unknown =>
-  isFailure(error) && error.facts.id === 'agent.lost'
-    ? new Failure(
-        'the agent ended; the container runs on',
-        { id: 'agent.lost', try: `glasspod logs -f ${id.slice(0, 12)}, and glasspod wait ${id.slice(0, 12)}` },
-        { cause: error },
-      )
-    : error

@@ -28,6 +28,13 @@ export interface Link {
 export interface Hijacked {
   socket: Socket
   output: AsyncGenerator<Buffer>
+  headers: ReadonlyMap<string, string>
+}
+
+/** The body of an answer as it comes. */
+export interface Streamed {
+  body: AsyncGenerator<Buffer>
+  headers: ReadonlyMap<string, string>
 }
 
 /** A name in a path: image names keep their slashes and colons, as docker and dockerode send them. */
@@ -98,9 +105,9 @@ export class Client {
     return () => readJson(answer)
   }
 
-  async stream(path: string, query: Query = {}): Promise<AsyncGenerator<Buffer>> {
+  async stream(path: string, query: Query = {}): Promise<Streamed> {
     const answer = await this.#send({ method: 'GET', path: path + formatQuery(query) })
-    return readBody(answer)
+    return { body: readBody(answer), headers: answer.headers }
   }
 
   /** One JSON value a line, as they come: the progress of a pull. */
@@ -119,7 +126,14 @@ export class Client {
   async hijack(path: string, { query = {}, body }: CallOptions = {}): Promise<Hijacked> {
     const answer = await this.#send({ method: 'POST', path: path + formatQuery(query), body, upgrade: true })
     if (answer.status !== 101) throw new Failure(`the agent answered ${answer.status} to POST ${path}, not 101`)
-    return { socket: answer.socket, output: readHijacked(answer) }
+    return { socket: answer.socket, output: readHijacked(answer), headers: answer.headers }
+  }
+
+  /** The agent is gone: reaches the next one, starting it. Rejects where none can be started. */
+  async renew(): Promise<void> {
+    if (this.#link.awaitAgent === undefined) return
+    this.#socketPath = await this.#link.awaitAgent()
+    this.#met = false
   }
 
   /** Before several calls at once: an agent of another build is replaced now, not in the middle of them. */

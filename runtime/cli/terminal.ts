@@ -58,15 +58,15 @@ export const enterRawMode = (): (() => void) => {
   }
 }
 
-/** Tells the size now and whenever the window changes (SIGWINCH). */
-export const followSize = (resize: (size: { h: number; w: number }) => Promise<unknown>): void => {
+/** Tells the size whenever the window changes (SIGWINCH), and when the returned function is called. */
+export const followSize = (resize: (size: { h: number; w: number }) => Promise<unknown>): (() => void) => {
   const tell = () => {
     const size = readSize()
     // a container that has just ended cannot be resized, and need not
     if (size !== undefined) void resize({ h: size[0], w: size[1] }).catch(() => undefined)
   }
   findTerminal()?.on('resize', tell)
-  tell()
+  return tell
 }
 
 /** Standard input to the container; its end is passed on by closing this half of the connection. */

@@ -27,6 +27,8 @@ export interface ContainerInput {
   filter: Filter | undefined
   /** Whether standard input is kept open for attached clients. */
   openStdin: boolean
+  /** Its end never comes: not with a client that leaves, nor with the agent. */
+  keepStdin?: boolean
   noPivot: boolean
   terminalSize?: TerminalSize | undefined
   host: HostFacts
@@ -56,6 +58,7 @@ export const planContainer = (input: ContainerInput): Call[] => {
       : undefined,
     terminalSize: input.terminalSize,
     openStdin: input.openStdin,
+    keepStdin: input.keepStdin === true,
     cgroup,
     enterPid: podPid === undefined ? planUnshare(['pid']) : planJoinPid(podPid),
     killFile: podPid !== undefined && cgroup !== undefined ? `${cgroup}/cgroup.kill` : undefined,

@@ -22,6 +22,8 @@ const ALIVE_FD = 100
 export const MASTER_FD = 101
 /** Where it keeps the pipe whose end tells the pumps that the container has ended. */
 const CONTROL_FD = 102
+/** Where it keeps a standard input that never ends. */
+const STDIN_FD = 103
 
 export interface MonitorFiles {
   /** Directory of the files below, absolute, in the agent's mount namespace. */
@@ -72,14 +74,18 @@ export const planMonitorCloses = (): Call[] => [
   calls('monitor.close', 'close_range(2)')('close_range', [3, ALIVE_FD - 1, 0]),
 ]
 
-/** Standard input that the agent writes to: the monitor holds it open until the agent has opened its end. */
-export const planStdinPipe = ({ directory }: MonitorFiles): Call[] => {
+/**
+ * Standard input that the agent or a client writes to. The monitor holds it open until the agent has opened its end; with
+ * `keep` as long as it lives, or the end of the agent would be the end of the input.
+ */
+export const planStdinPipe = ({ directory }: MonitorFiles, keep = false): Call[] => {
   const call = calls('monitor.stdin', 'fifo(7)')
   return [
     ...fifo(`${directory}/${STDIN}`, 'stdin.keep', 'monitor.stdin'),
     call('openat', [AT_FDCWD, `${directory}/${STDIN}`, flags('O_RDONLY', 'O_CLOEXEC'), 0], 'What the user types.', {
       result: { at: 'stdin' },
     }),
+    ...(keep ? [call('dup3', [{ load: 'stdin.keep' }, STDIN_FD, flags('O_CLOEXEC')])] : []),
   ]
 }
 

@@ -27,6 +27,8 @@ export interface MonitoredInput {
   terminalSize?: TerminalSize | undefined
   /** Whether standard input is kept open for attached clients. */
   openStdin: boolean
+  /** Whether the monitor keeps it open for ever, for clients that come and go. */
+  keepStdin?: boolean
   /** The cgroup that the child enters; cgroup.procs is below it. Undefined where there is none. */
   cgroup: string | undefined
   /** Into the PID namespace, which counts for the next child only: a pump cloned after this would be inside. */
@@ -38,7 +40,7 @@ export interface MonitoredInput {
 }
 
 export const planMonitored = (input: MonitoredInput): Call[] => {
-  const { directory, openTerminal, openStdin, cgroup } = input
+  const { directory, openTerminal, openStdin, keepStdin, cgroup } = input
   const files = { directory }
   const terminal = openTerminal !== undefined
   const call = calls('monitor.clone', 'clone(2)', 'ps -o pid,ppid,pidns,comm')
@@ -49,7 +51,7 @@ export const planMonitored = (input: MonitoredInput): Call[] => {
     ...(input.prepare ?? []),
     ...(terminal
       ? [...openTerminal, ...planTerminal(files, input.terminalSize)]
-      : [...planPumps(files), ...(openStdin ? planStdinPipe(files) : planNoStdin())]),
+      : [...planPumps(files), ...(openStdin ? planStdinPipe(files, keepStdin) : planNoStdin())]),
     ...(cgroup === undefined ? [] : planOpenCgroup(cgroup)),
     ...input.enterPid,
     call('clone', [flags('SIGCHLD'), 0, 0, 0, 0], 'Two from here: the parent waits outside, the child goes in.', {

@@ -69,15 +69,3 @@ test('an adopted container can be stopped and removed', async () => {
   await root.ok(['rm', 'obeys'])
   expect(await root.ok(['ps', '-aq', '--filter', 'name=obeys'])).toBe('')
 })
-
-test('a run --rm in the foreground whose agent is killed says so, and the container is not lost', async () => {
-  const foreground = root.spawn(['run', '--name', 'watched', '--network', 'none', root.image, 'sleep', '1000'])
-  await until('it runs', async () => (await root.ok(['ps', '-q', '--filter', 'name=watched'])) !== '')
-  const { Pid } = await state('watched')
-  await killAgent()
-  const { exitCode, stderr } = await foreground
-  expect(exitCode).toBe(125)
-  expect(stderr).toContain('error: the agent ended; the container runs on')
-  expect(isDead(Pid)).toBe(false)
-  await root.ok(['rm', '-f', 'watched'])
-})

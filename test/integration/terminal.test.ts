@@ -1,7 +1,7 @@
 /** A real terminal on our side (script(1) makes one), and a real one in the container. */
 import { execa } from 'execa'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { BIN, makeRoot } from '../fixtures/glasspod.ts'
+import { BIN, makeRoot, readAgentPid } from '../fixtures/glasspod.ts'
 import { until } from '../fixtures/glasspod-until.ts'
 
 const root = makeRoot()
@@ -96,28 +96,23 @@ describe('run -it', () => {
     await terminal.child
   })
 
-  test('our terminal is as it was afterwards, also when the agent is killed', async () => {
-    const terminal = onTerminal(`stty -g; ${run('true')}; stty -g`)
+  test('our terminal is as it was afterwards, and works on when the agent is killed', async () => {
+    const terminal = onTerminal(`stty -g; ${run('sh')}; echo "code $?"; stty -g`)
+    await terminal.untilSeen(/[#$] /)
+    process.kill(await readAgentPid(root), 'SIGKILL')
+    terminal.type('echo $((6 * 7))\r')
+    await terminal.untilSeen('42\r')
+    terminal.type('stty size; tty; exit 9\r')
     await terminal.child
-    const [before, after] = terminal
-      .seen()
-      .trim()
-      .split('\r\n')
-      .filter((line) => /^[0-9a-f:]+$/.test(line))
-    expect(before).toBeTruthy()
-    expect(after).toBe(before)
-
-    const killed = onTerminal(`stty -g; ${run(`sh -c 'echo ready; sleep 1000'`, '-it')}; echo; stty -g`)
-    await killed.untilSeen('ready')
-    process.kill((JSON.parse(await root.ok(['agent', 'status', '--format', 'json'])) as { pid: number }).pid, 'SIGKILL')
-    await killed.child
-    const lines = killed
+    expect(terminal.seen()).toMatch(/24 80\r+\n\/dev\/(pts\/\d+|console)\r+\n/)
+    expect(terminal.seen()).toContain('code 9')
+    const states = terminal
       .seen()
       .split(/\r?\n/)
       .map((line) => line.trim())
       .filter((line) => /^[0-9a-f:]{30,}$/.test(line))
-    expect(lines).toHaveLength(2)
-    expect(lines[1]).toBe(lines[0])
+    expect(states).toHaveLength(2)
+    expect(states[1]).toBe(states[0])
   })
 })
 

@@ -13,6 +13,7 @@ export interface Monitored {
   directory: string
   script: string
   openStdin?: boolean
+  keepStdin?: boolean
   terminal?: TerminalSize
 }
 
@@ -24,12 +25,13 @@ const planHostTerminal = (): Call[] => [
   call('ioctl', [{ load: 'stdout.pipe' }, flags('TIOCSPTLCK'), { at: 'unlock' }]),
 ]
 
-export const planScript = ({ directory, script, openStdin = false, terminal }: Monitored): Call[] =>
+export const planScript = ({ directory, script, openStdin = false, keepStdin = false, terminal }: Monitored): Call[] =>
   planMonitored({
     directory,
     openTerminal: terminal === undefined ? undefined : planHostTerminal(),
     terminalSize: terminal,
     openStdin,
+    keepStdin,
     cgroup: undefined,
     enterPid: [],
     inside: [

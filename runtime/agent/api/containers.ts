@@ -56,7 +56,7 @@ export const containerRoutes = (agent: Agent): Route[] => {
       agent.supervisor.kill(find(request), request.query.get('signal') ?? 'SIGKILL')
       return undefined
     }),
-    route('POST', '/containers/{id}/wait', (request) => waitFor(find(request), request)),
+    route('POST', '/containers/{id}/wait', (request) => waitFor(agent, find(request), request)),
     route('POST', '/containers/{id}/resize', async (request) => {
       const { record, directory, isRunning } = find(request)
       if (!isRunning || record.monitor === undefined) throw notRunning(record.name)
@@ -102,7 +102,7 @@ const sizeOf = (query: URLSearchParams): { rows: number; columns: number } => {
 }
 
 /** Headers at once: the client must know that it is heard before it starts the container. */
-const waitFor = async (container: Container, { query, response }: Request): Promise<undefined> => {
+const waitFor = async (agent: Agent, container: Container, { query, response }: Request): Promise<undefined> => {
   const condition = query.get('condition') ?? 'not-running'
   response.writeHead(200, { 'content-type': 'application/json' })
   response.flushHeaders()
@@ -111,6 +111,7 @@ const waitFor = async (container: Container, { query, response }: Request): Prom
     await new Promise<void>((resolve) => {
       container.events.once(event, resolve)
       response.once('close', resolve)
+      if (condition === 'removed') agent.supervisor.claim(container)
     })
   const { exitCode, error } = container.record
   const unknown = exitCode === undefined && error !== undefined

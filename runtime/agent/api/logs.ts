@@ -3,8 +3,9 @@ import type { Container } from '../containers.ts'
 import { Failure } from '../../errors.ts'
 import { flowOf, frameWriter } from '../hijack.ts'
 import type { Request } from '../http.ts'
-import { followLog, LogReader, type LogFrame } from '../log-reader.ts'
+import { followLog, LogReader, type LogFrame, type PlacedFrame } from '../log-reader.ts'
 import { monitorFiles } from '../monitored.ts'
+import { formatPosition, parseResumption, POSITION_HEADER, skipReceived, type Position } from '../resume.ts'
 
 const isTrue = (value: string | null): boolean => value === '1' || value === 'true'
 
@@ -39,20 +40,28 @@ const timestamper = () => {
   }
 }
 
-/** The frames that hold the last `count` lines, the first of them cut to size. */
-const lastLines = (frames: LogFrame[], count: number): LogFrame[] => {
-  if (count === 0) return []
+/** Where the last `count` lines of these frames begin; undefined for all of them. */
+const findLastLines = (frames: readonly PlacedFrame[], count: number): Position | undefined => {
   let missing = count
   for (let index = frames.length - 1; index >= 0; index--) {
     const frame = frames[index]
     if (frame === undefined) break
     const isLast = index === frames.length - 1
     for (let at = frame.bytes.length - (isLast ? 2 : 1); at >= 0; at--) {
-      if (frame.bytes[at] !== 10 || --missing > 0) continue
-      return [{ ...frame, bytes: frame.bytes.subarray(at + 1) }, ...frames.slice(index + 1)]
+      if (frame.bytes[at] === 10 && --missing === 0) return { offset: frame.offset, cut: at + 1 }
     }
   }
-  return frames
+  return undefined
+}
+
+const findStart = (file: string, tail: string, wanted: (frame: LogFrame) => boolean): Position => {
+  if (tail === 'all') return { offset: 0, cut: 0 }
+  const kept: PlacedFrame[] = []
+  const reader = new LogReader(file)
+  reader.read((frame) => wanted(frame) && kept.push({ ...frame, bytes: Buffer.from(frame.bytes) }))
+  const end = { offset: reader.position, cut: 0 }
+  reader.close()
+  return Number(tail) === 0 ? end : (findLastLines(kept, Number(tail)) ?? { offset: kept[0]?.offset ?? 0, cut: 0 })
 }
 
 export const readLogs = async (container: Container, { query, response }: Request): Promise<undefined> => {
@@ -69,29 +78,27 @@ export const readLogs = async (container: Container, { query, response }: Reques
   const streams = { 1: isTrue(query.get('stdout')), 2: isTrue(query.get('stderr')) }
   if (!streams[1] && !streams[2])
     throw new Failure('you must choose at least one stream', { id: 'logs.stream', status: 400 })
+  const wanted = ({ stream, time }: LogFrame) =>
+    streams[stream] && (since === undefined || time >= since) && (until === undefined || time <= until)
+  const resumption = parseResumption(query)
+  const position = resumption?.position ?? findStart(file, tail, wanted)
   const tty = container.record.body.Tty === true
   response.writeHead(200, {
     'content-type': tty ? 'application/vnd.docker.raw-stream' : 'application/vnd.docker.multiplexed-stream',
+    [POSITION_HEADER]: formatPosition(position),
   })
   response.flushHeaders()
   const write = frameWriter(response, tty)
   const stamp = isTrue(query.get('timestamps')) ? timestamper() : (frame: LogFrame) => frame
-  const wanted = ({ stream, time }: LogFrame) =>
-    streams[stream] && (since === undefined || time >= since) && (until === undefined || time <= until)
-  const send = (frame: LogFrame) => {
-    if (wanted(frame)) write(stamp(frame))
+  const skip = skipReceived(resumption?.received)
+  const send = (frame: PlacedFrame) => {
+    if (!wanted(frame)) return
+    const bytes = frame.offset === position.offset ? frame.bytes.subarray(position.cut) : frame.bytes
+    const rest = skip(stamp({ ...frame, bytes }))
+    if (rest !== undefined && rest.bytes.length > 0) write(rest)
   }
   const follows = isTrue(query.get('follow')) && container.isRunning
-  let from = 0
-  if (tail !== 'all') {
-    const kept: LogFrame[] = []
-    const reader = new LogReader(file)
-    reader.read((frame) => wanted(frame) && kept.push({ ...frame, bytes: Buffer.from(frame.bytes) }))
-    from = reader.position
-    reader.close()
-    lastLines(kept, Number(tail)).forEach(send)
-  }
-  const follower = followLog(file, from, send, flowOf(response))
+  const follower = followLog(file, position.offset, send, flowOf(response))
   if (follows)
     await new Promise<void>((resolve) => {
       container.events.once('end', resolve)

@@ -4,37 +4,65 @@ import type { Duplex } from 'node:stream'
 import { formatFailure } from '../../errors.ts'
 import type { Agent } from '../agent.ts'
 import { attach } from '../attach.ts'
+import type { Container } from '../containers.ts'
 import { answeredStream, upgradedStream, type RawStream } from '../hijack.ts'
 import { describeError, readBody, route, Status, type Route } from '../http.ts'
+import { monitorFiles } from '../monitored.ts'
+import { formatPosition, parseResumption, POSITION_HEADER, type Resumption } from '../resume.ts'
 
 const isTrue = (value: string | null): boolean => value === '1' || value === 'true'
 
 const ATTACH = /^(?:\/v[0-9.]+)?\/containers\/([^/]+)\/attach$/
 const EXEC = /^(?:\/v[0-9.]+)?\/exec\/([^/]+)\/start$/
 
-const attachContainer = (agent: Agent, id: string, query: URLSearchParams, stream: RawStream): void => {
+/** Tells a client on this machine where it may write the container's input itself: that survives the agent. */
+const INPUT_HEADER = 'glasspod-input'
+
+interface Attachment {
+  container: Container
+  query: URLSearchParams
+  from: number
+  resumption: Resumption | undefined
+  headers: Record<string, string>
+}
+
+const planAttachment = (agent: Agent, id: string, query: URLSearchParams): Attachment => {
   const container = agent.containers.find(id)
-  const { record } = container
+  const { record, directory } = container
+  const resumption = parseResumption(query)
   const begin = isTrue(query.get('logs')) ? record.logStart : agent.logEnd(container)
+  const from = resumption?.position.offset ?? begin
+  return {
+    ...{ container, query, from, resumption },
+    headers: {
+      [POSITION_HEADER]: formatPosition({ offset: from, cut: 0 }),
+      ...(record.body.OpenStdin === true ? { [INPUT_HEADER]: monitorFiles(directory).stdin } : {}),
+    },
+  }
+}
+
+const attachContainer = ({ container, query, from, resumption }: Attachment, stream: RawStream): void => {
+  const { record } = container
   const started = new Promise<void>((resolve) => {
     if (container.isRunning) resolve()
     else container.events.once('start', resolve)
   })
   stream.open()
-  attach(
+  const end = attach(
     container,
     stream,
     {
       stdin: isTrue(query.get('stdin')) && record.body.OpenStdin === true,
       stdout: isTrue(query.get('stdout')),
       stderr: isTrue(query.get('stderr')),
-      from: begin,
+      from,
+      received: resumption?.received,
       closeInput: record.body.StdinOnce === true && record.body.Tty !== true,
     },
     started,
   )
   // Attached to what has ended: say what there is, and end.
-  if (record.status === 'exited' && isTrue(query.get('logs'))) container.events.emit('end')
+  if (record.status === 'exited' && (isTrue(query.get('logs')) || resumption !== undefined)) end()
 }
 
 const startExec = async (agent: Agent, id: string, stream: RawStream): Promise<void> => {
@@ -69,8 +97,9 @@ export const upgrade = async (agent: Agent, request: IncomingMessage, socket: Du
     const container = ATTACH.exec(url.pathname)?.[1]
     const exec = EXEC.exec(url.pathname)?.[1]
     if (container !== undefined) {
-      const tty = agent.containers.find(container).record.body.Tty === true
-      attachContainer(agent, container, url.searchParams, await upgradedStream(request, socket, head, tty))
+      const tty = isTty(agent, container)
+      const attachment = planAttachment(agent, container, url.searchParams)
+      attachContainer(attachment, await upgradedStream(request, socket, head, tty, attachment.headers))
     } else if (exec !== undefined) {
       const tty = agent.execs.find(exec).body.Tty === true
       await startExec(agent, exec, await upgradedStream(request, socket, head, tty))
@@ -88,7 +117,9 @@ export const upgrade = async (agent: Agent, request: IncomingMessage, socket: Du
 export const streamRoutes = (agent: Agent): Route[] => [
   route('POST', '/containers/{id}/attach', ({ params, query, response }) => {
     const id = params['id'] ?? ''
-    attachContainer(agent, id, query, answeredStream(response, Buffer.alloc(0), isTty(agent, id)))
+    const attachment = planAttachment(agent, id, query)
+    for (const [name, value] of Object.entries(attachment.headers)) response.setHeader(name, value)
+    attachContainer(attachment, answeredStream(response, Buffer.alloc(0), isTty(agent, id)))
     return streamed(response)
   }),
   route('POST', '/exec/{id}/start', async ({ params, raw, response }) => {

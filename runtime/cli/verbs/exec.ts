@@ -1,5 +1,7 @@
+import { Failure, isFailure } from '../../errors.ts'
+import { isAgentGone } from '../across-agents.ts'
 import type { Created } from '../api.ts'
-import { carryStreams } from '../attached.ts'
+import { carryStreams } from '../carry.ts'
 import { segment } from '../client.ts'
 import { readSurroundings } from '../create.ts'
 import { EXEC_OPERANDS, EXEC_OPTIONS, makeExecBody } from '../exec-body.ts'
@@ -23,8 +25,23 @@ export const verb = defineVerb({
       return 0
     }
     const stream = await client.hijack(`${path}/start`, { body: { Detach: false, Tty: tty } })
-    if (tty) followSize((size) => client.post(`${path}/resize`, { query: size }))
+    if (tty) followSize((size) => client.post(`${path}/resize`, { query: size }))()
     if ((await carryStreams({ stream, tty, stdin: interactive })) === 'detached') return 0
-    return (await client.get<{ ExitCode: number | null }>(`${path}/json`)).ExitCode ?? 0
+    return client.get<{ ExitCode: number | null }>(`${path}/json`).then(
+      ({ ExitCode }) => ExitCode ?? 0,
+      (error: unknown) => {
+        throw explainLoss(error, container)
+      },
+    )
   },
 })
+
+/** What an agent knows of an exec ends with it, and another one may answer by now. */
+const explainLoss = (error: unknown, container: string): unknown =>
+  isAgentGone(error) || (isFailure(error) && error.facts.status === 404)
+    ? new Failure(
+        `the agent ended, and the command in ${container} may run on: how it ends will not be known`,
+        { id: 'agent.lost', try: `glasspod exec ${container} ps` },
+        { cause: error },
+      )
+    : error

@@ -1,9 +1,9 @@
+import { acrossAgents } from '../across-agents.ts'
 import type { ContainerInspect } from '../api.ts'
 import { segment } from '../client.ts'
 import { parseMoment } from '../moment.ts'
 import { badFlag } from '../options.ts'
-import { STDERR, STDOUT, write } from '../output.ts'
-import { demultiplex } from '../stdcopy.ts'
+import { makeReceived } from '../received.ts'
 import { defineVerb } from '../verb.ts'
 
 export const verb = defineVerb({
@@ -28,9 +28,11 @@ export const verb = defineVerb({
     const client = await agent()
     const path = `/containers/${segment(name)}`
     const { Config } = await client.get<ContainerInspect>(`${path}/json`)
-    const sink = Config.Tty
-      ? (chunk: Buffer) => write(STDOUT, chunk)
-      : demultiplex((stream, bytes) => write(stream === 'stderr' ? STDERR : STDOUT, bytes))
-    for await (const chunk of await client.stream(`${path}/logs`, query)) sink(chunk)
+    const received = makeReceived(Config.Tty)
+    await acrossAgents(client, async () => {
+      const { body, headers } = await client.stream(`${path}/logs`, { ...query, ...received.query() })
+      const take = received.take(headers)
+      for await (const chunk of body) take(chunk)
+    })
   },
 })

@@ -21,10 +21,14 @@ export const verb = defineVerb({
     const client = await agent()
     const start = (container: string) => client.post<undefined>(`/containers/${segment(container)}/start`)
     if (!foreground) return forEachName(client, operands, start)
-    const { Id: id, Config, HostConfig } = await client.get<ContainerInspect>(`/containers/${segment(name)}/json`)
+    const { Id, Config, HostConfig, State } = await client.get<ContainerInspect>(`/containers/${segment(name)}/json`)
     const stdin = interactive && Config.OpenStdin
     assertTerminal({ tty: Config.Tty, interactive: stdin })
-    const autoRemove = HostConfig?.AutoRemove === true
-    return runForeground({ client, id, tty: Config.Tty, stdin, autoRemove, start: () => start(id) })
+    return runForeground({
+      ...{ client, id: Id, tty: Config.Tty, stdin },
+      autoRemove: HostConfig?.AutoRemove === true,
+      startedBefore: State.StartedAt,
+      start: () => start(Id),
+    })
   },
 })

@@ -1,3 +1,4 @@
+import { acrossAgents } from '../across-agents.ts'
 import { readExitCode } from '../attached.ts'
 import { segment } from '../client.ts'
 import { forEachName } from '../each.ts'
@@ -9,10 +10,10 @@ export const verb = defineVerb({
   example: 'glasspod wait web',
   async run({ operands, agent }) {
     const client = await agent()
+    const wait = (name: string) =>
+      client.post(`/containers/${segment(name)}/wait`, { query: { condition: 'not-running' } })
     return forEachName(client, operands, async (name) =>
-      readExitCode(
-        await client.post(`/containers/${segment(name)}/wait`, { query: { condition: 'not-running' } }),
-      ).toString(),
+      readExitCode(await acrossAgents(client, () => wait(name))).toString(),
     )
   },
 })

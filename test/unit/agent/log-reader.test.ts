@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { appendFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { followLog, LogReader, type LogFrame } from '../../../runtime/agent/log-reader.ts'
+import { followLog, LogReader, type LogFrame, type PlacedFrame } from '../../../runtime/agent/log-reader.ts'
 import { encodeFrame, err, out } from './frames.ts'
 import { useDirectory } from './temporary.ts'
 
@@ -12,8 +12,8 @@ const file = (...parts: Uint8Array[]): string => {
   writeFileSync(path, Buffer.concat(parts))
   return path
 }
-const readAll = (path: string, offset?: number): { frames: LogFrame[]; position: number } => {
-  const frames: LogFrame[] = []
+const readAll = (path: string, offset?: number): { frames: PlacedFrame[]; position: number } => {
+  const frames: PlacedFrame[] = []
   const reader = new LogReader(path, offset)
   reader.read((frame) => frames.push(frame))
   reader.close()
@@ -33,8 +33,10 @@ describe('a log', () => {
     fc.assert(
       fc.property(fc.array(written), (frames) => {
         const path = file(...frames.map(encodeFrame))
+        const offsets = frames.map((_, index) => Buffer.concat(frames.slice(0, index).map(encodeFrame)).length)
         expect(readAll(path).frames.map((frame) => ({ ...frame, bytes: [...frame.bytes] }))).toEqual(
-          frames.map(({ stream, seconds, nanoseconds, text }) => ({
+          frames.map(({ stream, seconds, nanoseconds, text }, index) => ({
+            offset: offsets[index],
             stream,
             time: BigInt(seconds) * 1_000_000_000n + BigInt(nanoseconds),
             bytes: [...text],

@@ -48,7 +48,8 @@ const ask = async (container: Container, query: string, onText?: (text: string) 
     })
     await once(response, 'end')
     const bytes = Buffer.concat(chunks)
-    return { status: response.statusCode, type: response.headers['content-type'], bytes }
+    const { 'content-type': type, 'glasspod-position': position } = response.headers
+    return { status: response.statusCode, type, position: String(position), bytes }
   } finally {
     server.close()
   }
@@ -127,6 +128,27 @@ describe('logs', () => {
     expect(decode(bytes)).toBe('1|before\n2|while\n1|last\n')
   })
 
+  it.each(['', 'tail=2', 'tail=0', 'timestamps=1&tail=3', `since=${T + 1}&timestamps=1`])(
+    'with "%s" go on for another agent where they stopped, at any byte, as the log has grown',
+    async (query) => {
+      const container = makeContainer([out('one\ntw', T), err('b\n', T + 1), out('o\nth', T + 1), out('ree\n', T + 2)])
+      const { position } = await ask(container, `stdout=1&stderr=1&${query}`)
+      appendFileSync(monitorFiles(container.directory).log, Buffer.concat([err('c', T + 3), out('four\n', T + 3)]))
+      const streams = (bytes: Buffer): [string, string] => {
+        const text = ['', '']
+        for (let at = 0; at + 8 <= bytes.length; at += 8 + bytes.readUInt32BE(at + 4))
+          text[(bytes[at] ?? 1) - 1] += bytes.subarray(at + 8, at + 8 + bytes.readUInt32BE(at + 4)).toString()
+        return [text[0] ?? '', text[1] ?? '']
+      }
+      const resume = async (received: string) =>
+        streams((await ask(container, `stdout=1&stderr=1&${query}&position=${position}&received=${received}`)).bytes)
+      const [stdout, stderr] = await resume('0,0')
+      expect(stdout).toContain('four\n')
+      for (let [o, e] = [0, 0]; o <= stdout.length; o += 3, e = Math.min(e + 1, stderr.length))
+        expect(await resume(`${o},${e}`)).toEqual([stdout.slice(o), stderr.slice(e)])
+    },
+  )
+
   it('leave no listener behind when a follower goes away', async () => {
     const container = makeContainer([out('x\n')], { status: 'running' })
     const path = fresh()
@@ -150,6 +172,8 @@ describe('logs', () => {
     ['stdout=1&since=yesterday', "invalid since: 'yesterday'"],
     ['stdout=1&until=1.0000000001', "invalid until: '1.0000000001'"],
     ['', 'you must choose at least one stream'],
+    ['stdout=1&position=x', "invalid position: 'x' with 'null'"],
+    ['stdout=1&position=1.0&received=1', "invalid position: '1.0' with '1'"],
   ])('%s is refused', async (query, message) => {
     const { status, bytes } = await ask(makeContainer(log), query)
     expect(status).toBe(400)

@@ -183,6 +183,17 @@ describe('a program under a monitor', () => {
     expect(readLog(directory)[1]).toBe('typed\nmore\nend\n')
   })
 
+  it('keeps its input when whoever wrote to it is gone, if it is to be kept', async () => {
+    const script = 'read line; echo "$line"; read line; echo "$line"'
+    const { directory, input } = await run({ script, openStdin: true, keepStdin: true })
+    const closed = new Promise((resolve) => input?.once('close', resolve))
+    input?.end('one\n')
+    await closed
+    openInput(directory)?.end('two\n')
+    await whenEnded(directory)
+    expect(readLog(directory)[1]).toBe('one\ntwo\n')
+  })
+
   it('is not told of an end of its input before the agent holds it', async () => {
     const { directory, input } = await run({ script: 'read line; echo "got $line"', openStdin: true })
     input?.write('x\n')

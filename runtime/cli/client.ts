@@ -20,7 +20,7 @@ export interface Link {
   socketPath: string
   /** The build of this CLI; undefined (in tests) takes any agent for its own. */
   buildId?: string | undefined
-  /** Waits for the agent that has taken the place of another build's, and returns its socket. */
+  /** Starts an agent where none answers, waits for the one that takes another build's place; returns its socket. */
   awaitAgent?: () => Promise<string>
 }
 
@@ -165,13 +165,17 @@ export class Client {
     return { ...answer, body: replay(body) }
   }
 
-  async #once(request: Exchange): Promise<Answer> {
+  async #once(request: Exchange, mayStart = !this.#met): Promise<Answer> {
     const headers = this.#link.buildId === undefined ? {} : { [BUILD_HEADER]: this.#link.buildId }
     try {
       return await exchange(this.#socketPath, { ...request, headers })
     } catch (error) {
-      throw nameFailure(error, this.#socketPath)
+      if (!mayStart || !isRefused(error) || this.#link.awaitAgent === undefined)
+        throw nameFailure(error, this.#socketPath)
     }
+    // Nobody has heard the request, so it may be sent again.
+    this.#socketPath = await this.#link.awaitAgent()
+    return this.#once(request, false)
   }
 
   /** The agent executes itself anew from the files of today; containers do not notice. */
@@ -227,10 +231,12 @@ const readJson = async (answer: Answer): Promise<unknown> => {
   return text.trim() === '' ? undefined : JSON.parse(text)
 }
 
+const isRefused = (error: unknown): boolean => ['ECONNREFUSED', 'ENOENT'].includes(errnoOf(error) ?? '')
+
 /** Errors of the connection, as something to act on. */
 const nameFailure = (error: unknown, socketPath: string): unknown => {
   const errno = errnoOf(error)
-  if (errno === 'ECONNREFUSED' || errno === 'ENOENT' || errno === 'EACCES') {
+  if (isRefused(error) || errno === 'EACCES') {
     return new Failure(
       `connect to the agent at ${socketPath}: ${errno}`,
       { id: 'agent.connect', try: 'glasspod agent status' },

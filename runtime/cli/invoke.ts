@@ -13,7 +13,7 @@ import type { Invocation, Verb, VerbEntry } from './verb.ts'
 const openRoot = async (
   root: string | undefined,
 ): Promise<Pick<Invocation<unknown>, 'root' | 'agent' | 'runningAgent'>> => {
-  const { ensureAgent, defaultRoot } = await import('../rootless/start.ts')
+  const { ensureAgent, expectAgent, defaultRoot } = await import('../rootless/start.ts')
   const directory = root === undefined ? defaultRoot() : resolve(root)
   const start = async (): Promise<string> => {
     const agent = await ensureAgent({ root: directory, start: true })
@@ -24,7 +24,7 @@ const openRoot = async (
   const link = (socketPath: string) => new Client({ socketPath, buildId: __BUILD_ID__, awaitAgent: start })
   return {
     root: directory,
-    agent: async () => link(await start()),
+    agent: async () => link(expectAgent(directory) ?? (await start())),
     runningAgent: async () => {
       const agent = await ensureAgent({ root: directory, start: false })
       return agent === undefined ? undefined : link(agent.socketPath)

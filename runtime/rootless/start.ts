@@ -1,6 +1,6 @@
 /**
  * The agent of a root directory, started where none answers. On the path of every command: where an agent runs, this is
- * a readlink, an lstat and a connection; what starts one is loaded only then.
+ * two readlinks and an lstat; what starts one is loaded only then.
  */
 import { readCurrentBuild, readRuntimeDirectory, socketIn, type Bundle } from './root-directory.ts'
 import { isAnswering } from './socket.ts'
@@ -26,6 +26,17 @@ const findAgent = async (root: string): Promise<{ socketPath: string } | undefin
   if (directory === undefined) return undefined
   const socketPath = socketIn(directory)
   return (await isAnswering(socketPath)) ? { socketPath } : undefined
+}
+
+/**
+ * The socket of an agent that has nothing to be done for it first; whether it answers is not asked here, since the first
+ * request finds out. Undefined: ask ensureAgent.
+ */
+export const expectAgent = (root: string, bundle = findBundle()): string | undefined => {
+  const uid = process.getuid?.() ?? 0
+  if (uid === 0 || (bundle !== undefined && readCurrentBuild(root) !== bundle.buildId)) return undefined
+  const directory = readRuntimeDirectory(root, uid)
+  return directory === undefined ? undefined : socketIn(directory)
 }
 
 /** Root becomes the system user in here, and stays it. */

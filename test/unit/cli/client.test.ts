@@ -183,6 +183,31 @@ describe('a connection taken over', () => {
   })
 })
 
+describe('an agent that does not run', () => {
+  it('is started by the first call, which is then made once', async () => {
+    const answering = await serve((_request, response) => response.end('{"ok":true}'))
+    const starts: string[] = []
+    const client = new Client({
+      socketPath: `${directory}/none.sock`,
+      awaitAgent: () => Promise.resolve((starts.push('start'), answering)),
+    })
+    expect(await client.post('/containers/create')).toEqual({ ok: true })
+    await client.get('/y')
+    expect(starts).toEqual(['start'])
+    expect(seen).toEqual(['POST /containers/create', 'GET /y'])
+  })
+
+  it('is not started in the middle of a command, nor again and again', async () => {
+    let starts = 0
+    const client = new Client({
+      socketPath: `${directory}/none.sock`,
+      awaitAgent: () => Promise.resolve((starts++, `${directory}/none.sock`)),
+    })
+    expect(await failureOf(client.get('/x'))).toMatchObject({ facts: { id: 'agent.connect' } })
+    expect(starts).toBe(1)
+  })
+})
+
 describe('an agent of another build', () => {
   /** Is of build `old` until it is told to execute itself anew. */
   const upgradable = (refused = false) => {

@@ -117,9 +117,11 @@ const describeFailure = (program: Program, address: bigint, errno: number): Fail
   if (call === undefined) return new Failure(`init program: ${name}`, { id: 'process.init' })
   if (call.id === 'process.exec') return describeExec(call, name)
   // What is written is not what it is written to: the step's name says more.
-  const texts = (call.call === 'write' ? [] : call.args).filter(
-    (arg): arg is string => typeof arg === 'string' && arg !== '',
-  )
+  const texts = (call.call === 'write' ? [] : call.args).flatMap((arg) => {
+    if (typeof arg === 'string' && arg !== '') return [arg]
+    // names in a layer are bytes
+    return call.id.startsWith('layer.') && typeof arg === 'object' && 'bytes' in arg ? [arg.shown] : []
+  })
   const sentence = `${[call.call, ...(texts.length > 0 ? texts : [call.id])].join(' ')}: ${describeErrno(name)}`
   return new Failure(sentence, { id: call.id, see: call.man, ...hintFor(call.id, name) })
 }

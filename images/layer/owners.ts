@@ -1,42 +1,40 @@
 /**
  * Who owns an entry. Ids of an image are ids inside the user namespace (user_namespaces(7)): below `idLimit`, the
- * number of ids in its map, they are taken as they are. With the single-id map all become 0, and are counted.
+ * number of ids in its map, they are taken as they are. Others are refused, or become 0 where that was asked for, or
+ * where there is one id only; then they are counted.
  */
 import { Failure } from '../../runtime/errors.ts'
 import type { TarEntry } from './entry.ts'
 
-export interface Owners {
-  /** How many entries lost their owner. */
-  readonly squashed: number
-  /** New files are 0:0 as they are made. */
-  mustChange(entry: TarEntry): boolean
-  of(entry: TarEntry): [uid: number, gid: number]
+export interface OwnerOptions {
+  /** Ids 0 to idLimit - 1 are mapped; undefined is no limit. */
+  readonly idLimit?: number | undefined
+  readonly squash?: boolean | undefined
 }
 
-/** @param idLimit ids 0 to idLimit - 1 are mapped; undefined is no limit. */
-export const createOwners = (idLimit: number | undefined): Owners => {
-  const seen = new WeakSet<TarEntry>()
-  const owners = {
-    squashed: 0,
-    of(entry: TarEntry): [number, number] {
-      const { uid, gid, shown } = entry
-      const highest = Math.max(uid, gid)
-      if (idLimit === undefined || highest < idLimit) return [uid, gid]
-      if (idLimit !== 1) {
-        throw new Failure(`layer entry ${shown} belongs to ${uid}:${gid}, which this user's id map does not have`, {
-          id: 'image.owner',
-          found: `the map has ids 0 to ${idLimit - 1}`,
-          try: `give the user ${highest} or more subordinate ids in /etc/subuid and /etc/subgid, then glasspod system reset`,
-        })
-      }
-      if (!seen.has(entry)) owners.squashed++
-      seen.add(entry)
-      return [0, 0]
-    },
-    mustChange(entry: TarEntry): boolean {
-      const [uid, gid] = owners.of(entry)
-      return uid !== 0 || gid !== 0
-    },
+export class Owners {
+  readonly #limit: number
+  readonly #isSquashing: boolean
+  /** Entries that lost their owner. */
+  squashed = 0
+
+  constructor({ idLimit = Infinity, squash = false }: OwnerOptions) {
+    this.#limit = idLimit
+    this.#isSquashing = squash || idLimit === 1
   }
-  return owners
+
+  /** To be asked once for an entry. @throws Failure `image.owner`. */
+  of({ uid, gid, shown }: TarEntry): readonly [uid: number, gid: number] {
+    const highest = Math.max(uid, gid)
+    if (highest < this.#limit) return [uid, gid]
+    if (this.#isSquashing) {
+      this.squashed++
+      return [uid < this.#limit ? uid : 0, gid < this.#limit ? gid : 0]
+    }
+    throw new Failure(`layer entry ${shown} belongs to ${uid}:${gid}, which this user's id map does not have`, {
+      id: 'image.owner',
+      found: `the map has ids 0 to ${this.#limit - 1}`,
+      try: `pull with --squash: such files become root's; or give the user ${highest} or more subordinate ids in /etc/subuid and /etc/subgid, then glasspod system reset`,
+    })
+  }
 }

@@ -4,21 +4,39 @@
  * container will see it, so no archive can lead out. Nobody else writes here meanwhile, so what was seen stays true
  * until we replace it ourselves. Paths are relative to the layer and hold one character a byte.
  */
-import { chmodSync, lstatSync, mkdirSync, readlinkSync, rmSync, unlinkSync, type Stats } from 'node:fs'
-import { refuseEntry, type TarEntry } from './entry.ts'
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  unlinkSync,
+  type BigIntStats,
+  type Stats,
+} from 'node:fs'
+import { refuseEntry } from './refusal.ts'
 
 /** As the kernel's own (path_resolution(7)). */
 const LINK_LIMIT = 40
 // eslint-disable-next-line no-control-regex -- ASCII is what it means
 const ASCII = /^[\x00-\x7f]*$/
 
+export const join = (parent: string, name: string): string => (parent === '' ? name : `${parent}/${name}`)
+
+export const parentOf = (path: string): string => path.slice(0, Math.max(path.lastIndexOf('/'), 0))
+
 export class LayerTree {
   readonly #root: string
+  readonly #onMake: (path: string) => void
   /** From a path as typed to the real directory it leads to; the fast way for all but the first file in one. */
   readonly #known = new Map<string, string>([['', '']])
 
-  constructor(root: string) {
+  /** @param onMake is told of each directory before it is made because an entry lies in it. */
+  constructor(root: string, onMake: (path: string) => void = () => undefined) {
     this.#root = Buffer.from(root, 'utf8').toString('latin1')
+    this.#onMake = onMake
   }
 
   /** What system calls take. */
@@ -35,6 +53,15 @@ export class LayerTree {
     return lstatSync(this.native(path), { throwIfNoEntry: false })
   }
 
+  statExactly(path: string): BigIntStats | undefined {
+    return lstatSync(this.native(path), { throwIfNoEntry: false, bigint: true })
+  }
+
+  /** Names in a directory. */
+  list(path: string): readonly string[] {
+    return readdirSync(this.native(path), { encoding: 'latin1' })
+  }
+
   /** Is the path, without following anything, a directory below directories? */
   isDirectory(path: string): boolean {
     const parts = path === '' ? [] : path.split('/')
@@ -44,9 +71,14 @@ export class LayerTree {
     })
   }
 
-  /** The real directory that holds the entry; missing ones are made. @throws Failure `image.entry`. */
-  parentOf({ components, shown }: Pick<TarEntry, 'components' | 'shown'>): string {
-    return this.#resolve(components.slice(0, -1), shown)
+  /** The real directory that the path leads to; what is missing is made. @throws Failure `image.entry`. */
+  enter(components: readonly string[], shown: string): string {
+    return this.#resolve(components, shown, true) ?? ''
+  }
+
+  /** The same, or undefined where something is missing. @throws Failure `image.entry`. */
+  find(components: readonly string[], shown: string): string | undefined {
+    return this.#resolve(components, shown, false)
   }
 
   /** Takes away whatever is at the path. The layer's own root is never removed. */
@@ -66,7 +98,7 @@ export class LayerTree {
     return isDirectory
   }
 
-  #resolve(components: readonly string[], shown: string): string {
+  #resolve(components: readonly string[], shown: string, isMaking: boolean): string | undefined {
     const typed = components.join('/')
     const known = this.#known.get(typed)
     if (known !== undefined) return known
@@ -80,33 +112,40 @@ export class LayerTree {
         continue
       }
       const here = [...at, next].join('/')
-      const target = this.#known.get(here) === here ? undefined : this.#pass(here, shown)
-      if (target === undefined) {
+      const found = this.#known.get(here) === here ? 'directory' : this.#look(here, shown)
+      if (found === 'nothing') {
+        if (!isMaking) return undefined
+        this.#make(here)
+      }
+      if (typeof found === 'string') {
         at.push(next)
         continue
       }
       if (++links > LINK_LIMIT) refuseEntry(shown, 'goes through more than 40 symbolic links')
-      if (target.startsWith('/')) at = []
-      ahead.unshift(...target.split('/'))
+      if (found.target.startsWith('/')) at = []
+      ahead.unshift(...found.target.split('/'))
     }
     const real = at.join('/')
     this.#known.set(typed, real)
     return real
   }
 
-  /** The target of a symbolic link, or undefined for a directory, which is made when nothing is there. */
-  #pass(path: string, shown: string): string | undefined {
+  #look(path: string, shown: string): 'directory' | 'nothing' | { target: string } {
     const stats = this.stat(path)
-    if (stats === undefined) this.#make(path)
-    else if (stats.isSymbolicLink()) return readlinkSync(this.native(path), 'latin1')
-    else if (!stats.isDirectory()) return refuseEntry(shown, 'lies below something that is not a directory')
+    if (stats === undefined) return 'nothing'
+    if (stats.isSymbolicLink()) return { target: readlinkSync(this.native(path), 'latin1') }
+    if (!stats.isDirectory()) return refuseEntry(shown, 'lies below something that is not a directory')
     this.#known.set(path, path)
-    return undefined
+    return 'directory'
   }
 
-  /** For entries whose directory the layer does not list; chmod because the umask would take bits away. */
+  /** For entries whose directory the layer does not list. Chown and chmod: setgid above, or the umask, say otherwise. */
   #make(path: string): void {
-    mkdirSync(this.native(path), { mode: 0o700 })
-    chmodSync(this.native(path), 0o755)
+    this.#onMake(path)
+    const native = this.native(path)
+    mkdirSync(native, { mode: 0o700 })
+    if (process.geteuid?.() === 0) chownSync(native, 0, 0)
+    chmodSync(native, 0o755)
+    this.#known.set(path, path)
   }
 }

@@ -1,36 +1,32 @@
 /**
  * What a layer deletes of the layers below it. In a tar it is a name: `.wh.NAME` hides NAME, `.wh..wh..opq` hides all
- * that its directory had (OCI image-spec layer.md#whiteouts). In overlayfs it is a character device 0/0 in NAME's
- * place, and the xattr `user.overlay.opaque=y` on the directory (kernel Documentation/filesystems/overlayfs.rst, with
- * the mount option userxattr). Node has neither mknod(2) nor setxattr(2), so the marks are made by the caller, all of a
- * layer at once.
+ * that its directory had (OCI image-spec layer.md#whiteouts). Of what entry it is the name does not matter: aufs made
+ * hard links of them.
  */
 const PREFIX = '.wh.'
 const OPAQUE = '.wh..wh..opq'
-
-export interface Mark {
-  /** Absolute; bytes, because names in a layer need not be UTF-8. */
-  readonly path: Buffer
-  /** `whiteout`: nothing is at the path, make the device 0/0. `opaque`: a directory is, set the xattr. */
-  readonly kind: 'whiteout' | 'opaque'
-}
-
-export type ApplyMarks = (marks: readonly Mark[]) => Promise<void>
+const METADATA = '.wh..wh.'
 
 export type EntryName =
   | { readonly kind: 'plain' }
   | { readonly kind: 'opaque' }
-  /** Of aufs itself (`.wh..wh.plnk`); it means nothing here. */
+  /** Of aufs itself (`.wh..wh.plnk`), or below such a directory; it means nothing here. */
   | { readonly kind: 'metadata' }
   | { readonly kind: 'whiteout'; readonly hidden: string }
   /** `.wh.`, `.wh..`, `.wh...` would hide nothing, the directory itself, or its parent. */
   | { readonly kind: 'invalid' }
+  /** Below a whiteout: what is deleted holds nothing. */
+  | { readonly kind: 'below' }
 
-/** @param name the last component of an entry's path. */
-export const classifyName = (name: string): EntryName => {
+/** @param components of an entry's path. */
+export const classifyName = (components: readonly string[]): EntryName => {
+  const name = components.at(-1) ?? ''
+  const above = components.slice(0, -1).filter((component) => component.startsWith(PREFIX))
+  if (above.length > 0)
+    return { kind: above.some((component) => component.startsWith(METADATA)) ? 'metadata' : 'below' }
   if (!name.startsWith(PREFIX)) return { kind: 'plain' }
   if (name === OPAQUE) return { kind: 'opaque' }
+  if (name.startsWith(METADATA)) return { kind: 'metadata' }
   const hidden = name.slice(PREFIX.length)
-  if (hidden === '' || hidden === '.' || hidden === '..') return { kind: 'invalid' }
-  return hidden.startsWith(PREFIX) ? { kind: 'metadata' } : { kind: 'whiteout', hidden }
+  return hidden === '' || hidden === '.' || hidden === '..' ? { kind: 'invalid' } : { kind: 'whiteout', hidden }
 }

@@ -4,31 +4,9 @@ import type { Removal } from '../../images/store/removal.ts'
 import type { Store } from '../../images/store/store.ts'
 import type { Image } from '../../images/image.ts'
 import type { LayerProgress } from '../../images/layer-fetch.ts'
-import type { Mark } from '../../images/layer/whiteout.ts'
+import { applyMarks } from '../apply-marks.ts'
 import { errnoOf, Failure } from '../errors.ts'
-import { calls, type Call } from '../init/call.ts'
-import { AT_FDCWD } from '../init/uapi.ts'
-import { launchProgram } from '../launch.ts'
-import { planFatal, planTellPid } from '../plan/monitor.ts'
 import type { Node } from './node.ts'
-
-/** Marks a program: each is one record of 96 bytes and its path. */
-const MARKS_AT_ONCE = 2000
-
-const planMarks = (marks: readonly Mark[]): Call[] => {
-  const call = calls('layer.whiteout', 'mknod(2)')
-  return [
-    ...planTellPid(),
-    ...marks.map(({ path, kind }) => {
-      const where = { bytes: Buffer.concat([path, Buffer.alloc(1)]), shown: JSON.stringify(path.toString()) }
-      return kind === 'whiteout'
-        ? call('mknodat', [AT_FDCWD, where, { name: 'S_IFCHR', value: 0o020000 }, 0])
-        : call('setxattr', [where, 'user.overlay.opaque', 'y', 1, 0])
-    }),
-    call('exit_group', [0]),
-    ...planFatal(),
-  ]
-}
 
 export class Images {
   private readonly node: Node
@@ -80,22 +58,13 @@ export class Images {
       const { image } = await pull(await this.store(), word, {
         onProgress,
         idLimit: this.node.host.mappedIds,
-        applyMarks: (marks) => this.applyMarks(marks),
+        applyMarks: (marks) => applyMarks(marks, this.node.paths.layers),
         ...(platform === undefined ? {} : { platform: parsePlatform(platform) }),
       })
       return image
     } finally {
       this.known = undefined
     }
-  }
-
-  private async applyMarks(marks: readonly Mark[]): Promise<void> {
-    for (let at = 0; at < marks.length; at += MARKS_AT_ONCE)
-      await launchProgram({
-        prefix: [],
-        calls: planMarks(marks.slice(at, at + MARKS_AT_ONCE)),
-        file: `${this.node.paths.layers}/.marks-${process.pid}-${at}`,
-      })
   }
 
   /** Close to a clean end: lets another agent have the store. */

@@ -13,6 +13,7 @@ const UAPI = {
   O_CLOEXEC: 0o2000000,
   O_PATH: 0o10000000,
   AT_FDCWD: -100,
+  AT_SYMLINK_NOFOLLOW: 0x100,
   AT_EMPTY_PATH: 0x1000,
   AT_RECURSIVE: 0x8000,
   // include/uapi/linux/mount.h
@@ -73,6 +74,7 @@ const UAPI = {
   CLOSE_RANGE_CLOEXEC: 4,
   S_IFREG: 0o100000,
   S_IFIFO: 0o010000,
+  S_IFCHR: 0o020000,
   CLOCK_REALTIME: 0,
   // include/uapi/asm-generic/ioctls.h, linux/sockios.h
   TIOCSCTTY: 0x540e,

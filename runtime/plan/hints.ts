@@ -21,6 +21,13 @@ const HINTS: readonly Hint[] = [
     try: 'modprobe overlay as root; or put --root on ext4, xfs, btrfs or tmpfs',
   },
   {
+    step: /^layer\.(xattr|opaque)$/,
+    error: /EOPNOTSUPP|ENOTSUP/,
+    why: 'the filesystem of the root directory keeps no extended attributes of this kind',
+    try: 'put --root on ext4, xfs or btrfs; tmpfs keeps user.* since Linux 6.6',
+    see: 'xattr(7)',
+  },
+  {
     step: /^rootfs\.pivot$/,
     error: /EINVAL/,
     why: 'pivot_root(2) is refused where the root is an initial ramdisk',

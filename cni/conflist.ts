@@ -107,15 +107,3 @@ export const defaultConflist = ({
     },
   ],
 })
-
-/** The commands, to be run in the node's network namespace, that take away what no verb of CNI does: the bridge of a
-    network without containers, and its masquerading. Either may be gone already. */
-export const planNetworkRemoval = ({ name, plugins }: Conflist): string[][] =>
-  plugins.flatMap(({ type, bridge = 'glasspod0' }) =>
-    type === 'bridge' && typeof bridge === 'string'
-      ? [
-          ['ip', 'link', 'delete', 'dev', bridge],
-          ['nft', 'delete', 'table', 'ip', `glasspod-${name}`],
-        ]
-      : [],
-  )

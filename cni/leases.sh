@@ -82,13 +82,17 @@ name_lease() {
   mac=0a:58:$hex
   # The bridge end's is high: a bridge takes the lowest address of its ports unless it was given one of its own.
   veth_mac=fe:58:$hex
-  veth=veth$(printf '%02x%02x%02x%02x' "$@")
+  IFS=:
+  # shellcheck disable=SC2086 # four pairs of digits
+  set -- $hex
+  IFS=$saved_ifs
+  veth=veth$1$2$3$4
 }
 
 # find_lease: sets $number from the lease of this container and interface; false when there is none.
 find_lease() {
   # The status says nothing: it is 2, in spite of a match, when another DEL takes its file away meanwhile.
-  lease=$(grep -slxF -- "$CNI_CONTAINERID $CNI_IFNAME" "$dir"/[0-9]* || :)
+  lease=$(grep -slxF -- "$CNI_CONTAINERID $CNI_IFNAME" "$dir"/[0-9]*) || :
   [ -n "$lease" ] || return 1
   # one owner, one lease; a second line could only come from a hand that edited the files
   parse_address "${lease##*/}"

@@ -84,7 +84,3 @@ export const planRlimits = (words: readonly string[]): Rlimit[] => [
 ]
 
 const showLimit = (value: number | bigint): string => (value === RLIM_INFINITY ? 'unlimited' : String(value))
-
-/** `nofile=1024:4096`, the form that parseUlimit reads. */
-export const formatUlimit = ({ type, soft, hard }: Rlimit): string =>
-  `${shortName(type)}=${showLimit(soft)}:${showLimit(hard)}`

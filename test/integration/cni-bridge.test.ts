@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { defaultConflist, parseConflist, planNetworkRemoval, type Conflist } from '../../cni/conflist.ts'
+import { defaultConflist, parseConflist, type Conflist } from '../../cni/conflist.ts'
 import { podAddress, type CniResult } from '../../cni/result.ts'
 import { addNetwork, checkNetwork, delNetwork, type Attachment, type PluginHost } from '../../cni/runner.ts'
 import { Failure } from '../../runtime/errors.ts'
@@ -175,6 +175,18 @@ test('an ADD that fails half way leaves no veth and no lease', async () => {
   await expectNoResidue()
 })
 
+test('an ADD that fails in the container tells what ip said of it, and leaves no veth and no lease', async () => {
+  const [bridge] = conflist.plugins
+  const routes = [{ dst: '192.0.2.0/24', gw: '203.0.113.1' }]
+  const ipam = { ...(bridge?.['ipam'] as object), routes }
+  const unroutable = parseConflist(JSON.stringify({ ...conflist, plugins: [{ ...bridge, ipam }] }), 'test')
+  const { attachment } = await makePod('unroutable')
+  const failure = await failureOf(addNetwork(unroutable, attachment, host))
+  expect(failure.message).toContain('configure interface eth0')
+  expect(failure.facts.found).toContain('gateway')
+  await expectNoResidue()
+})
+
 test('twenty at once get twenty addresses', async () => {
   const made = await Promise.all(Array.from({ length: 20 }, (_, index) => makePod(`many${index}`)))
   const results = await Promise.all(made.map(({ attachment }) => addNetwork(conflist, attachment, host)))
@@ -191,15 +203,6 @@ test('a kept configuration is used for the same text only, and gives the same re
   await delNetwork(conflist, attachment, cached)
   const other = defaultConflist({ dataDir: join(world.dir, `other${count}`), subnet: '10.99.0.0/24' })
   expect(podAddress(await addNetwork(other, attachment, cached))).toBe('10.99.0.2')
-})
-
-test('the network itself can be taken away: no bridge, no rule', async () => {
-  const { attachment } = await makePod('last')
-  await addNetwork(conflist, attachment, host)
-  await delNetwork(conflist, attachment, host)
-  for (const command of planNetworkRemoval(conflist)) await node.run(command)
-  expect((await readLinks(node)).map(({ ifname }) => ifname)).toEqual(['lo'])
-  expect(await node.run(['nft', 'list', 'ruleset'])).toBe('')
 })
 
 describe.skipIf(!existsSync(`${DEBIAN}/portmap`))("Debian's plugins (containernetworking-plugins)", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { defaultConflist, parseConflist, planNetworkRemoval } from '../../../cni/conflist.ts'
+import { defaultConflist, parseConflist } from '../../../cni/conflist.ts'
 
 const ONE = { cniVersion: '1.0.0', name: 'n', plugins: [{ type: 'bridge', bridge: 'br9' }] }
 
@@ -31,11 +31,4 @@ describe('parseConflist', () => {
   ])('refuses %s', (text, message) => {
     expect(() => parseConflist(text, 'f.conflist')).toThrow(message)
   })
-})
-
-test('planNetworkRemoval names the bridge and the table of our plugin', () => {
-  expect(planNetworkRemoval({ ...ONE, plugins: [...ONE.plugins, { type: 'tuning' }] })).toEqual([
-    ['ip', 'link', 'delete', 'dev', 'br9'],
-    ['nft', 'delete', 'table', 'ip', 'glasspod-n'],
-  ])
 })

@@ -108,7 +108,10 @@ const checkIds = ({ host: { mappedIds } }: Node, { process: { user } }: OciConfi
   throw new Failure(`user or group ${outside} of the container is not in the id map`, {
     id: 'user.unmapped',
     found: `this user namespace maps ${mappedIds} id${mappedIds === 1 ? '' : 's'}`,
-    try: 'sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $USER, then: glasspod system reset',
+    try:
+      mappedIds === 1
+        ? 'the warning of glasspod info names a free range of ids for this user'
+        : `give this user ${outside} or more ids in /etc/subuid and /etc/subgid, then glasspod system reset`,
     see: 'subuid(5), user_namespaces(7)',
     exitCode: 125,
     status: 400,

@@ -1,10 +1,11 @@
 /** From a container's record to its OCI bundle: config.json, and the layers below its own. */
-import { statSync } from 'node:fs'
+import { readFileSync, realpathSync, statSync } from 'node:fs'
 import { overlayLayers } from '../../images/snapshot.ts'
 import type { Image } from '../../images/image.ts'
 import { Failure } from '../errors.ts'
 import { hostArch } from '../init/program.ts'
 import type { Filter } from '../kernel/credentials.ts'
+import { findMount, parseMountinfo } from '../kernel/mountinfo.ts'
 import type { Overlay } from '../kernel/rootfs.ts'
 import { DEFAULT_PROFILE } from '../kernel/seccomp/default-profile.ts'
 import { planFilter } from '../kernel/seccomp/filter.ts'
@@ -89,16 +90,31 @@ export const readFilter = (body: CreateBody, config: OciConfig, kernel: string):
 /** The pod's own are made when it starts. */
 const checkVolumes = ({ mounts }: OciConfig, podMounts: readonly OciMount[]): void => {
   const own = new Set(podMounts.map(({ source }) => source))
-  for (const { type, source } of mounts) {
+  for (const { type, source, destination, options } of mounts) {
     if (type !== 'bind' || own.has(source)) continue
-    if (statSync(source, { throwIfNoEntry: false }) !== undefined) continue
-    throw new Failure(`volume source ${source}: no such file or directory`, {
-      id: 'volumes.source',
-      try: `mkdir -p ${source}`,
-      exitCode: 125,
-      status: 400,
-    })
+    if (statSync(source, { throwIfNoEntry: false }) === undefined)
+      throw new Failure(`volume source ${source}: no such file or directory`, {
+        id: 'volumes.source',
+        try: `mkdir -p ${source}`,
+        exitCode: 125,
+        status: 400,
+      })
+    if (options.includes('rw')) checkWritable(source, destination)
   }
+}
+
+/** Who writes :rw wants to write; a user namespace cannot make writable what it was given read-only. */
+const checkWritable = (source: string, destination: string): void => {
+  const mount = findMount(parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8')), realpathSync(source))
+  if (mount?.isReadonly !== true) return
+  throw new Failure(`volume source ${source} is read-only here, and :rw asks for more`, {
+    id: 'volumes.readonly',
+    found: `${mount.type} is mounted read-only at ${mount.mountPoint}`,
+    try: `-v ${source}:${destination}:ro; or as root: mount -o remount,rw ${mount.mountPoint}`,
+    see: 'mount_namespaces(7)',
+    exitCode: 125,
+    status: 400,
+  })
 }
 
 /** An id that the map does not have would fail deep inside; it is said before anything exists. */

@@ -20,6 +20,8 @@ interface NetworkNote {
   uplink?: Uplink
   /** Why there is no uplink: pods reach each other, and nothing else. */
   uplinkMissing?: string
+  /** What to do about it. */
+  uplinkRemedy?: string
 }
 
 const NETWORK = 'glasspod'
@@ -45,8 +47,8 @@ export class Network {
   /** Makes what is missing; pods that start at the same time wait for the same. */
   ensure(): Promise<NetworkNote> {
     const running = this.read()
-    if (running !== undefined && (running.uplink === undefined || isAlive(running.uplink)))
-      return Promise.resolve(running)
+    // Where it was missing, what it needs may be there by now: to ask is cheap.
+    if (running?.uplink !== undefined && isAlive(running.uplink)) return Promise.resolve(running)
     this.starting ??= this.start(running).finally(() => (this.starting = undefined))
     return this.starting
   }
@@ -59,7 +61,8 @@ export class Network {
       note.uplink = await startUplink({ netnsPid: holder.pid, runDir: this.node.paths.run })
     } catch (error) {
       if (!isFailure(error)) throw error
-      note.uplinkMissing = [error.message, error.facts.try].filter((text) => text !== undefined).join('; try: ')
+      note.uplinkMissing = error.message
+      if (error.facts.try !== undefined) note.uplinkRemedy = error.facts.try
     }
     writeFileSync(this.noteFile, JSON.stringify(note))
     return note
@@ -129,6 +132,7 @@ export class Network {
       throw new Failure('ports cannot be published without an uplink', {
         id: 'ports.uplink',
         found: note.uplinkMissing,
+        try: note.uplinkRemedy,
         exitCode: 125,
       })
     const { nodeNetworks } = await import('./node-networks.ts')

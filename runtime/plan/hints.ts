@@ -15,6 +15,12 @@ const HINTS: readonly Hint[] = [
     see: 'proc(5), mount_namespaces(7)',
   },
   {
+    step: /^mounts\.volume\.sys\./,
+    error: /ENOENT|EPERM/,
+    why: 'nothing can be made in /sys: what is mounted there must stand for something that is there',
+    try: 'another destination',
+  },
+  {
     step: /^rootfs\.overlay$/,
     error: /EPERM|EINVAL|ENODEV/,
     why: 'overlay in a user namespace needs Linux 5.11, the overlay module, and a filesystem that can hold its upper layer',

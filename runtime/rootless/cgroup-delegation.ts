@@ -5,6 +5,7 @@
 import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { errnoOf } from '../errors.ts'
+import { parseMountinfo } from '../kernel/mountinfo.ts'
 
 const PROCS = 'cgroup.procs'
 const CONTROLLERS = 'cgroup.controllers'
@@ -18,20 +19,11 @@ export interface CgroupMount {
   root: string
 }
 
-/** The text of /proc/self/mountinfo (proc(5)): blanks in paths are octal escapes. */
+/** Of the text of /proc/self/mountinfo. */
 export const parseCgroupMount = (mountinfo: string): CgroupMount | undefined => {
-  for (const line of mountinfo.split('\n')) {
-    const [front = '', back = ''] = line.split(' - ')
-    const [, , , root, mountPoint] = front.split(' ')
-    if (back.split(' ')[0] === 'cgroup2' && root !== undefined && mountPoint !== undefined) {
-      return { mountPoint: unescape(mountPoint), root: unescape(root) }
-    }
-  }
-  return undefined
+  const found = parseMountinfo(mountinfo).find(({ type }) => type === 'cgroup2')
+  return found === undefined ? undefined : { mountPoint: found.mountPoint, root: found.root }
 }
-
-const unescape = (path: string): string =>
-  path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
 
 /** The text of /proc/self/cgroup: the line of version 2 is `0::PATH`. */
 export const parseOwnCgroup = (text: string): string | undefined => /^0::(\/.*)$/m.exec(text)?.[1]

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { makeRoot } from '../fixtures/glasspod.ts'
 import { expectNoResidue } from '../fixtures/residue.ts'
-import { planWithoutSubids } from '../fixtures/without-subids.ts'
+import { planWithoutSubids } from '../fixtures/private-mounts.ts'
 
 const root = makeRoot(planWithoutSubids())
 const WARNING =

@@ -70,6 +70,7 @@ export const systemRoutes = (agent: Agent): Route[] => [
       mappedIds: agent.node.host.mappedIds,
       uplink: agent.network.read()?.uplink?.program ?? null,
       uplinkMissing: agent.network.read()?.uplinkMissing ?? null,
+      uplinkRemedy: agent.network.read()?.uplinkRemedy ?? null,
     },
   })),
   route('GET', '/glasspod/agent', () => ({

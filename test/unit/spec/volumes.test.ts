@@ -9,6 +9,9 @@ describe('a volume', () => {
     ['/srv:/data:ro', '/srv', '/data', ['rbind', 'ro']],
     ['/srv:/data:ro,noexec', '/srv', '/data', ['rbind', 'ro', 'noexec']],
     ['/srv:/data:', '/srv', '/data', ['rbind']],
+    ['/proc:/proc', '/proc', '/proc', ['rbind']],
+    ['/a:/proc/uptime', '/a', '/proc/uptime', ['rbind']],
+    ['/a:/process', '/a', '/process', ['rbind']],
     ['/s p:/d//./e/', '/s p', '/d/e', ['rbind']],
   ])('%s', (text, source, destination, options) =>
     expect(parseVolume(text)).toEqual({ destination, type: 'bind', source, options }),
@@ -26,6 +29,10 @@ describe('a volume', () => {
     ['/a:/./', "invalid volume '/a:/./': destination can't be '/'"],
     ['/a:/b/../c', "invalid volume '/a:/b/../c': '..' in the destination"],
     ['/a:/b:z', "invalid volume '/a:/b:z': unknown option z"],
+    ['/a:/b:rw,ro', "invalid volume '/a:/b:rw,ro': both ro and rw"],
+    ['/a:/proc', '/proc cannot be mounted because it is not of type proc'],
+    ['/a:/proc/./', '/proc cannot be mounted because it is not of type proc'],
+    ['/a:/proc/self', '/proc/self cannot be mounted because it is inside /proc'],
     ['/a:/b:RO', "invalid volume '/a:/b:RO': unknown option RO"],
   ])('%j is refused', (text, message) => expect(refusal(() => parseVolume(text))).toBe(message))
 

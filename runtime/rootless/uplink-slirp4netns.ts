@@ -12,7 +12,7 @@ const MTU = 65_520
 const ADDRESSES = { address: '10.0.2.100', hostAddress: '10.0.2.2', dns: '10.0.2.3' } as const
 
 /**
- * The other way to keep pods from the host's loopback, for `loopbackGuard: 'node'`.
+ * What keeps pods from the host's loopback.
  *
  * slirp4netns turns its whole network 10.0.2.0/24 into the host's 127.0.0.1, except the forwarder, which becomes the
  * host's resolver. `--disable-host-loopback` forbids that, and with it the answers of a published UDP port to a client
@@ -35,7 +35,7 @@ ${['forward', 'output']
 `
 
 /**
- * Without `--disable-host-loopback` a pod would reach at 10.0.2.2 what listens on the host's 127.0.0.1. Sandbox (an
+ * Without HOST_GUARD or `--disable-host-loopback` a pod would reach at 10.0.2.2 what listens on the host's 127.0.0.1. Sandbox (an
  * empty root directory) and seccomp limit what a hole in slirp4netns would be worth.
  * @param netnsPid a process in the node's network namespace; the PID form needs no `--userns-path` when it is started
  *   inside the user namespace that owns it

@@ -57,8 +57,8 @@ export interface UplinkChoice {
   path?: readonly string[]
   /** The tun device. */
   device?: string
-  /** Who keeps pods from the host's loopback: slirp4netns by `--disable-host-loopback` (the default), or rules of the
-      node, HOST_GUARD, with which published UDP ports also answer clients on the host's loopback. */
+  /** Who keeps pods from the host's loopback: rules of the node, HOST_GUARD (the default, where they can be loaded), or
+      slirp4netns by `--disable-host-loopback`, with which a published UDP port answers no client on the host's loopback. */
   loopbackGuard?: 'slirp4netns' | 'node'
   /** Milliseconds until it must be ready. */
   timeoutMs?: number
@@ -196,10 +196,10 @@ const launch = async (plan: UplinkPlan, choice: UplinkChoice, file: string): Pro
 export const startUplink = async (choice: UplinkChoice): Promise<Uplink> => {
   const { program, file } = findUplinkProgram(choice.path, choice.program)
   checkTun(choice.device)
-  // where the rules cannot be loaded, slirp4netns' own switch it is
+  // Where the rules cannot be loaded it is slirp4netns' own switch: no port can be published there either, by nft(8).
   const guarded =
     program === 'slirp4netns' &&
-    choice.loopbackGuard === 'node' &&
+    choice.loopbackGuard !== 'slirp4netns' &&
     (await loadRules(choice.netnsPid, HOST_GUARD, choice.prefix ?? []))
   const plan = planUplink(program, choice, guarded)
   await mkdir(choice.runDir, { recursive: true, mode: 0o700 })

@@ -161,7 +161,7 @@ describe.skipIf(!hasUsableTun())('with a usable /dev/net/tun', () => {
     let published: Published[] = []
 
     /** The uplink listens where this test is: on the loopback of the machine. */
-    const start = async (loopbackGuard: 'slirp4netns' | 'node' = 'slirp4netns'): Promise<void> => {
+    const start = async (loopbackGuard: 'slirp4netns' | 'node' = 'node'): Promise<void> => {
       await makeNode()
       const runDir = join(world.dir, `run${round}`)
       await node.run(['mkdir', '-m', '0777', runDir])
@@ -199,8 +199,8 @@ describe.skipIf(!hasUsableTun())('with a usable /dev/net/tun', () => {
       await removePorts(address, host)
     })
 
-    test('with the node as guard a UDP port answers a client on the loopback', async () => {
-      await start('node')
+    test('a UDP port answers a client on the loopback', async () => {
+      await start()
       const [{ hostPort } = { hostPort: 0 }] = await publish('127.0.0.1::53/udp')
       expect(await askDns(hostPort)).toBe(35)
     })

@@ -1,5 +1,9 @@
 /** A pod: a pause process, what its containers share, and an address that stays. */
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { readFileSync, readlinkSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { execa } from 'execa'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { makeRoot } from '../fixtures/glasspod.ts'
 import { until } from '../fixtures/glasspod-until.ts'
@@ -168,6 +172,44 @@ describe('the address', () => {
     )
     expect(text).toContain('It works, and you can see why.')
   })
+
+  /** Answers each packet with what it says, in capitals. */
+  const SHOUT = `const socket = require('node:dgram').createSocket('udp4')
+    socket.on('message', (text, { port, address }) => socket.send(text.toString().toUpperCase(), port, address))
+    socket.bind(53)`
+
+  test.skipIf(!hasUsableTun())(
+    'a published UDP port answers a client on the loopback of the host, and the host’s loopback stays out of reach [needs a usable /dev/net/tun]',
+    async () => {
+      await root.ok(['run', '-d', '--name', 'udp', '-p', '127.0.0.1::53/udp', root.image, 'sleep', '1000'])
+      const enter = ['--user', '--net', '--preserve-credentials', `--target=${await pidOf('udp')}`, '--']
+      const server = execa('nsenter', [...enter, process.execPath, '-e', SHOUT], { reject: false })
+      const [{ Ports } = { Ports: [] }] = JSON.parse(await root.ok(['ps', '--format', 'json'])) as {
+        Ports: { PublicPort: number }[]
+      }[]
+      const client = createSocket('udp4')
+      let answer = ''
+      client.on('message', (text) => (answer = text.toString()))
+      await until('an answer', () => {
+        client.send('loud', Ports[0]?.PublicPort ?? 0, '127.0.0.1')
+        return answer !== ''
+      })
+      expect(answer).toBe('LOUD')
+      client.close()
+      server.kill('SIGKILL')
+      await server
+
+      const secret = createServer((_, response) => response.end('secret')).listen(0, '127.0.0.1')
+      await once(secret, 'listening')
+      const { port } = secret.address() as { port: number }
+      for (const host of ['10.0.2.2', '10.0.2.3', '10.0.2.77'])
+        expect(
+          await root.glasspod(['exec', 'udp', 'timeout', '5', 'wget', '-qO-', `http://${host}:${port}/`]),
+        ).toMatchObject({ stdout: '', exitCode: 1 })
+      secret.close()
+      await root.ok(['rm', '-f', 'udp'])
+    },
+  )
 })
 
 describe('the life of a pod', () => {

@@ -7,8 +7,17 @@ const zones = [
   {
     target: ['runtime/cli'],
     from: ['runtime', 'images', 'cni'],
-    except: ['runtime/cli', 'runtime/errors.ts', 'runtime/rootless', 'runtime/spec'],
-    why: 'the CLI reaches the agent by its socket only',
+    except: [
+      'runtime/cli',
+      'runtime/errors.ts',
+      'runtime/rootless',
+      'runtime/spec',
+      'images/reference.ts',
+      'images/registry/settings.ts',
+      'images/registry/credentials.ts',
+      'images/registry/login-file.ts',
+    ],
+    why: "the CLI reaches the agent by its socket only; logins are the caller's, as with docker",
   },
   {
     target: ['images', 'cni'],

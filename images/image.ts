@@ -25,6 +25,8 @@ export interface Image {
   readonly size: number
   readonly platform: Platform
   readonly created?: string
+  /** Of the manifest. */
+  readonly annotations: Readonly<Record<string, string>>
   readonly config: ImageConfig
   /** The lowest first. */
   readonly layers: readonly ImageLayer[]

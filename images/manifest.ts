@@ -43,6 +43,7 @@ export interface ImageManifest {
   readonly config: Descriptor
   /** The lowest layer first. */
   readonly layers: readonly Descriptor[]
+  readonly annotations: Readonly<Record<string, string>>
 }
 
 const digestField = (document: Document, key: string): Digest => {
@@ -88,7 +89,8 @@ const toManifest = (document: Document): ImageManifest => {
     })
   })
   const mediaType = optionalString(document, 'mediaType')
-  return { kind: 'manifest', ...(mediaType !== undefined && { mediaType }), config, layers }
+  const annotations = optionalStringMap(document, 'annotations')
+  return { kind: 'manifest', ...(mediaType !== undefined && { mediaType }), config, layers, annotations }
 }
 
 /**

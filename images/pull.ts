@@ -1,126 +1,70 @@
-/**
- * From a registry into the store: index, platform, manifest, config, then the layers, three at a time. The name
- * changes last, so that a pull that fails leaves the image that had it before. One manifest request when all is here.
- */
-import { Failure } from '../runtime/errors.ts'
-import { CONFIG_LIMIT } from './image-config.ts'
-import { toImage } from './store/image-list.ts'
-import type { Image, ImageLayer } from './image.ts'
-import { fetchLayer, type LayerJob, type LayerProgress } from './layer-fetch.ts'
-import { SOURCE_ANNOTATION } from './store/layout-index.ts'
-import { parseManifest } from './manifest.ts'
-import { hostPlatform, isRunnable, notMadeFor, type Platform } from './platform.ts'
-import { fetchSmall, indexInIndex, resolveManifest, saveSmall } from './pull-manifest.ts'
-import { familiarReference, formatReference, parseReference, type Reference } from './reference.ts'
+/** A pull: what a name means here, who serves it, and from there into the store. */
+import { Failure, isFailure } from '../runtime/errors.ts'
+import { familiarReference, formatReference, type Reference } from './reference.ts'
 import { Registry } from './registry/registry.ts'
-import { startBounded } from './start-bounded.ts'
+import { readRegistriesConf } from './registry/read-registries-conf.ts'
+import type { RegistriesConf } from './registry/registries-conf.ts'
+import { RegistrySource } from './registry/source.ts'
+import { expandName } from './registry/short-names.ts'
 import type { Store } from './store/store.ts'
-import type { UnpackOptions } from './layer/unpack.ts'
+import { takeImage, type Taken, type TakeOptions } from './take-image.ts'
 
-export interface PullOptions extends UnpackOptions {
-  /** The host's by default. */
-  readonly platform?: Platform
+export interface PullOptions extends TakeOptions {
   readonly registry?: Registry
-  readonly onProgress?: (progress: LayerProgress) => void
-  readonly signal?: AbortSignal
+  readonly conf?: RegistriesConf
 }
 
-export interface Pulled {
-  readonly image: Image
-  /** False when this very manifest was here already. */
-  readonly isNew: boolean
-  /** Entries that lost their owner to the single-id map. */
-  readonly squashed: number
+export interface Pulled extends Taken {
+  /** The full name that it has now. */
+  readonly name: string
+  /** Who served it, with the path there: a mirror, or the registry itself. */
+  readonly servedBy: string
 }
 
-const LAYERS_AT_ONCE = 3
-/** Milliseconds between two events of one state. */
-const PROGRESS_INTERVAL = 50
+/** What sends a short name on to the next registry of the list: it is not there. */
+const ABSENT = ['registry.unknown', 'registry.denied']
 
 /** @throws Failure `image.reference`, `image.platform`, `registry.*`, and those of unpackLayer. */
 export const pull = async (store: Store, text: string, options: PullOptions): Promise<Pulled> => {
-  const reference = parseReference(text)
   const registry = options.registry ?? new Registry()
   try {
-    return await pullFrom({ registry, store, reference, options })
+    const conf = options.conf ?? (await readRegistriesConf(registry.settings))
+    return await pullFirst(store, expandName(text, conf), { registry, conf, options })
   } catch (error) {
     if (options.signal?.aborted !== true) throw error
-    throw new Failure(`pull of ${familiarReference(reference)} was cancelled`, { id: 'image.cancelled' })
+    throw new Failure(`pull of ${text} was cancelled`, { id: 'image.cancelled' })
   } finally {
     if (options.registry === undefined) await registry.close()
   }
 }
 
-interface Job {
+interface Session {
   readonly registry: Registry
-  readonly store: Store
-  readonly reference: Reference
+  readonly conf: RegistriesConf
   readonly options: PullOptions
 }
 
-const pullFrom = async (job: Job): Promise<Pulled> => {
-  const { registry, store, reference, options } = job
-  const wanted = options.platform ?? hostPlatform()
-  const { descriptor, bytes, source } = await resolveManifest(job, wanted)
-  const manifest = parseManifest(bytes, descriptor.mediaType)
-  if (manifest.kind === 'index') throw indexInIndex()
-  const releases = [store.hold([descriptor, manifest.config, ...manifest.layers].map(({ digest }) => digest))]
-  try {
-    const configBytes =
-      (await store.readBlob(manifest.config.digest)) ??
-      (await fetchSmall(registry, {
-        reference,
-        descriptor: manifest.config,
-        limit: CONFIG_LIMIT,
-        signal: options.signal,
-      }))
-    const image = toImage(descriptor, { bytes, configBytes })
-    if (options.platform !== undefined && !isRunnable(wanted, image.platform))
-      throw notMadeFor(wanted, [image.platform])
-    releases.push(store.hold(image.layers.map(({ diffId }) => diffId)))
-    const squashed = await pullLayers(job, image.layers)
-    await saveSmall(store, manifest.config.digest, configBytes)
-    const isNew = await saveSmall(store, descriptor.digest, bytes)
-    const name = formatReference(reference)
-    await store.tag({ ...descriptor, annotations: { [SOURCE_ANNOTATION]: source }, platform: image.platform }, name)
-    return { image: await store.find(name), isNew, squashed }
-  } finally {
-    for (const release of releases) release()
+/** A short name may stand for several; the first that is there is meant. */
+const pullFirst = async (store: Store, references: readonly Reference[], session: Session): Promise<Pulled> => {
+  const refusals: string[] = []
+  for (const [at, reference] of references.entries()) {
+    try {
+      const source = new RegistrySource(session.registry, reference, session.conf)
+      const name = formatReference(reference)
+      const taken = await takeImage(store, source, { names: [name], options: session.options })
+      return { ...taken, name, servedBy: source.servedBy }
+    } catch (error) {
+      if (!isFailure(error) || references.length === 1) throw error
+      if (!ABSENT.includes(error.facts.id ?? '')) throw error
+      refusals.push(`${familiarReference(reference)}: ${error.message}`)
+      if (at < references.length - 1) continue
+      throw new Failure(`no registry has ${refusals.length === 0 ? 'it' : (references[0]?.repository ?? 'it')}`, {
+        ...error.facts,
+        why: 'a name without a registry is looked for in those that registries.conf lists',
+        found: refusals.join('; '),
+        try: 'the full name, REGISTRY/NAME:TAG',
+      })
+    }
   }
-}
-
-const pullLayers = async (
-  { registry, store, reference, options }: Job,
-  all: readonly ImageLayer[],
-): Promise<number> => {
-  const layers = [...new Map(all.map((layer) => [layer.digest, layer])).values()]
-  const reporters = layers.map((layer) => createReporter(layer, options.onProgress))
-  for (const report of reporters) report('waiting', 0)
-  const squashed = await startBounded(layers, {
-    limit: LAYERS_AT_ONCE,
-    signal: options.signal,
-    start: (layer, at, signal) =>
-      fetchLayer({
-        store,
-        layer,
-        unpack: options,
-        signal,
-        fetch: () => registry.fetchBlob(reference, layer, signal),
-        report: reporters[at] ?? (() => undefined),
-      }),
-  })
-  return squashed.reduce((sum, count) => sum + count, 0)
-}
-
-/** Every change of state, but of the many steps within one only some. */
-const createReporter = ({ digest, size }: ImageLayer, onProgress: PullOptions['onProgress']): LayerJob['report'] => {
-  let last: LayerProgress['state'] | undefined
-  let at = 0
-  return (state, current) => {
-    const now = Date.now()
-    if (state === last && now - at < PROGRESS_INTERVAL) return
-    last = state
-    at = now
-    onProgress?.({ layer: digest, state, current, total: size })
-  }
+  throw new Error('a name that stands for nothing')
 }

@@ -14,7 +14,7 @@ export interface Reference {
   readonly digest?: Digest
 }
 
-const DOCKER_HUB = 'docker.io'
+export const DOCKER_HUB = 'docker.io'
 const REPOSITORY_LIMIT = 255
 
 const HOST =
@@ -61,6 +61,12 @@ const isRegistry = (component: string): boolean =>
   component === 'localhost' ||
   component !== component.toLowerCase()
 
+/** Does the text itself say which registry it means? `busybox` and `user/app` do not. */
+export const hasRegistry = (text: string): boolean => {
+  const slash = text.indexOf('/')
+  return slash !== -1 && isRegistry(text.slice(0, slash))
+}
+
 /** Pure. @throws Failure `image.reference`, status 400. */
 export const parseReference = (text: string): Reference => {
   const at = text.indexOf('@')
@@ -77,7 +83,7 @@ export const parseReference = (text: string): Reference => {
 
   const slash = name.indexOf('/')
   const first = name.slice(0, Math.max(slash, 0))
-  const typed = slash !== -1 && isRegistry(first)
+  const typed = hasRegistry(name)
   const registry = typed && first !== 'index.docker.io' ? first : DOCKER_HUB
   const path = typed ? name.slice(slash + 1) : name
   checkRegistry(text, registry)

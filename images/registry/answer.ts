@@ -4,6 +4,7 @@
  */
 import { Failure } from '../../runtime/errors.ts'
 import { readAll, type Answer } from './http.ts'
+import { parseRetryAfter } from './retry.ts'
 
 const DENIAL_LIMIT = 64 * 1024
 
@@ -29,6 +30,19 @@ export const readDenial = async (answer: Answer): Promise<string> => {
   }
 }
 
+const formatWindow = (seconds: number): string =>
+  seconds % 3600 === 0 ? `${seconds / 3600} h` : seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`
+
+/** `3 of 100 requests left in 6 h`, from the headers that Docker Hub has (`ratelimit-limit: 100;w=21600`). */
+export const describeQuota = (header: Answer['header']): string | undefined => {
+  const read = (name: string): RegExpExecArray | null => /^(\d+)(?:;w=(\d+))?/.exec(header(name) ?? '')
+  const left = read('ratelimit-remaining')
+  if (left === null) return undefined
+  const limit = read('ratelimit-limit')
+  const window = left[2] ?? limit?.[2]
+  return `${left[1] ?? ''}${limit === null ? '' : ` of ${limit[1] ?? ''}`} requests left${window === undefined ? '' : ` in ${formatWindow(Number(window))}`}`
+}
+
 /** A refusal of the named object (`manifest of library/x:1`) as a Failure with the registry's own words. */
 export const toRefusal = async (answer: Answer, registry: string, object: string): Promise<Failure> => {
   const found = `${registry} answered ${answer.status}${await readDenial(answer)}`
@@ -37,18 +51,21 @@ export const toRefusal = async (answer: Answer, registry: string, object: string
     case 403:
       return new Failure(`registry ${registry} refuses ${object}`, {
         id: 'registry.denied',
-        why: 'it does not exist, or it needs a login',
+        why: 'it does not exist, or it needs another login',
         found,
+        try: `glasspod login ${registry}`,
         status: 404,
       })
     case 404:
       return new Failure(`registry ${registry} has no ${object}`, { id: 'registry.unknown', found, status: 404 })
     case 429: {
-      const after = answer.header('retry-after')
+      const afterMs = parseRetryAfter(answer.header('retry-after'), Date.now())
+      const quota = describeQuota(answer.header)
       return new Failure(`registry ${registry} takes no more requests for now`, {
         id: 'registry.limit',
-        found,
-        try: after !== undefined && /^\d+$/.test(after) ? `again in ${after} s` : 'again later',
+        found: quota === undefined ? found : `${found}; ${quota}`,
+        try: `${afterMs === undefined ? 'again later' : `again in ${Math.ceil(afterMs / 1000)} s`}, or glasspod login ${registry} for a higher limit`,
+        status: 429,
       })
     }
     default:

@@ -43,6 +43,7 @@ export const toImage = (
     size: bytes.length + manifest.config.size + manifest.layers.reduce((sum, { size }) => sum + size, 0),
     platform: config.platform,
     ...(config.created !== undefined && { created: config.created }),
+    annotations: manifest.annotations,
     config,
     layers: manifest.layers.map((layer, at) => ({
       digest: layer.digest,

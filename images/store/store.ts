@@ -96,6 +96,15 @@ export class Store {
     return new BlobWriter(this.blobPath(facts.digest), facts)
   }
 
+  /** A small blob that was checked. @returns false when it was there. */
+  async saveBlob(digest: Digest, bytes: Uint8Array): Promise<boolean> {
+    if (await this.hasBlob(digest)) return false
+    const writer = await this.writeBlob({ digest, size: bytes.length })
+    writer.write(bytes)
+    await writer.commit()
+    return true
+  }
+
   /** An empty directory to unpack a layer into, and what makes it the layer. */
   async stageLayer(
     diffId: Digest,
@@ -136,10 +145,17 @@ export class Store {
     return findImage(await this.list(), text)
   }
 
-  /** Gives the manifest a name, taking it from another image if need be, which stays without one, as in docker. */
-  tag(descriptor: Descriptor, name: string): Promise<void> {
+  /**
+   * Gives the manifest a name, taking it from another image if need be, which stays without one, as in docker; without
+   * a name it is put in as such an image, unless it is here.
+   */
+  tag(descriptor: Descriptor, name: string | undefined): Promise<void> {
     return this.#exclusively(async () => {
       const before = await readLayoutIndex(this.directory)
+      if (name === undefined) {
+        if (before.some(({ digest }) => digest === descriptor.digest)) return
+        return writeLayoutIndex(this.directory, [...before, withoutName(descriptor)])
+      }
       const named = withName(descriptor, name)
       const isSame = (entry: Descriptor): boolean => entry.digest === named.digest && nameOf(entry) === name
       const kept = before.flatMap((entry) => {

@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from '
 import type { Removal } from '../../images/store/removal.ts'
 import type { Store } from '../../images/store/store.ts'
 import type { Image } from '../../images/image.ts'
-import type { LayerProgress } from '../../images/layer-fetch.ts'
+import type { UnpackOptions } from '../../images/layer/unpack.ts'
 import { applyMarks } from '../apply-marks.ts'
 import { errnoOf, Failure } from '../errors.ts'
 import type { Node } from './node.ts'
@@ -34,34 +34,41 @@ export class Images {
 
   async find(word: string): Promise<Image> {
     const [{ findImage }, images] = await Promise.all([import('../../images/store/find.ts'), this.list()])
-    return findImage(images, word)
+    return findImage(images, await this.nameMeant(word))
+  }
+
+  /** A short name as registries.conf reads it, where such an image is here; else the word itself. */
+  private async nameMeant(word: string): Promise<string> {
+    const [images, { namesMeant }, { readRegistriesConf }, { formatReference }] = await Promise.all([
+      this.list(),
+      import('../../images/registry/short-names.ts'),
+      import('../../images/registry/read-registries-conf.ts'),
+      import('../../images/reference.ts'),
+    ])
+    const names = new Set(images.flatMap((image) => image.names))
+    if (names.has(word)) return word
+    const conf = await readRegistriesConf({ env: process.env })
+    return (
+      namesMeant(word, conf)
+        .map(formatReference)
+        .find((name) => names.has(name)) ?? word
+    )
   }
 
   async remove(word: string, force: boolean): Promise<Removal> {
-    try {
-      return await (await this.store()).remove(word, { force })
-    } finally {
-      this.known = undefined
-    }
+    const name = await this.nameMeant(word)
+    return this.changing((store) => store.remove(name, { force }))
   }
 
-  async pull(
-    word: string,
-    platform: string | undefined,
-    onProgress: (progress: LayerProgress) => void,
-  ): Promise<Image> {
-    const [{ pull }, { parsePlatform }] = await Promise.all([
-      import('../../images/pull.ts'),
-      import('../../images/platform.ts'),
-    ])
+  /** What an unpack needs to know of this node. */
+  unpackOptions(): UnpackOptions {
+    return { idLimit: this.node.host.mappedIds, applyMarks: (marks) => applyMarks(marks, this.node.paths.layers) }
+  }
+
+  /** Work that may bring images: afterwards the list is read anew. */
+  async changing<T>(work: (store: Store) => Promise<T>): Promise<T> {
     try {
-      const { image } = await pull(await this.store(), word, {
-        onProgress,
-        idLimit: this.node.host.mappedIds,
-        applyMarks: (marks) => applyMarks(marks, this.node.paths.layers),
-        ...(platform === undefined ? {} : { platform: parsePlatform(platform) }),
-      })
-      return image
+      return await work(await this.store())
     } finally {
       this.known = undefined
     }

@@ -7,6 +7,7 @@ import { renameSync, rmSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { isAlive } from '../kernel/processes.ts'
 import { Agent } from './agent.ts'
+import { authRoutes } from './api/auth.ts'
 import { containerRoutes } from './api/containers.ts'
 import { imageRoutes } from './api/images.ts'
 import { podRoutes } from './api/pods.ts'
@@ -28,6 +29,7 @@ const routes = [
   ...podRoutes(agent),
   ...seeRoutes(agent),
   ...systemRoutes(agent),
+  ...authRoutes(),
   ...imageRoutes(agent),
 ]
 const socket = `${agent.node.paths.run}/agent.sock`

@@ -90,4 +90,5 @@ export interface PullEvent {
   progressDetail?: { current?: number; total?: number }
   error?: string
   errorDetail?: Record<string, unknown>
+  aux?: { ID?: string }
 }

@@ -14,6 +14,7 @@ export type Query = Record<string, string | number | boolean | undefined>
 export interface CallOptions {
   query?: Query
   body?: unknown
+  headers?: Record<string, string>
 }
 
 export interface Link {
@@ -111,8 +112,8 @@ export class Client {
   }
 
   /** One JSON value a line, as they come: the progress of a pull. */
-  async *lines<T>(path: string, { query = {}, body }: CallOptions = {}): AsyncGenerator<T> {
-    const answer = await this.#send({ method: 'POST', path: path + formatQuery(query), body })
+  async *lines<T>(path: string, { query = {}, body, headers = {} }: CallOptions = {}): AsyncGenerator<T> {
+    const answer = await this.#send({ method: 'POST', path: path + formatQuery(query), body, headers })
     const decoder = new TextDecoder()
     let rest = ''
     for await (const chunk of readBody(answer)) {
@@ -168,7 +169,7 @@ export class Client {
   async #once(request: Exchange, mayStart = !this.#met): Promise<Answer> {
     const headers = this.#link.buildId === undefined ? {} : { [BUILD_HEADER]: this.#link.buildId }
     try {
-      return await exchange(this.#socketPath, { ...request, headers })
+      return await exchange(this.#socketPath, { ...request, headers: { ...request.headers, ...headers } })
     } catch (error) {
       if (!mayStart || !isRefused(error) || this.#link.awaitAgent === undefined)
         throw nameFailure(error, this.#socketPath)

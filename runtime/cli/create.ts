@@ -4,6 +4,7 @@ import type { Created } from './api.ts'
 import type { Client } from './client.ts'
 import { readSize } from './terminal.ts'
 import type { CreateRequest, CreateValues, Surroundings } from './create-body.ts'
+import type { Logins } from './logins.ts'
 import { printError } from './output.ts'
 import { isImageMissing, pullImage } from './pull.ts'
 
@@ -18,8 +19,9 @@ export const createContainer = async (
   client: Client,
   request: CreateRequest,
   { pull = 'missing', platform, quiet }: CreateValues,
+  logins: Logins,
 ): Promise<string> => {
-  const fetch = () => pullImage(client, { image: request.body.Image, platform, quiet })
+  const fetch = () => pullImage(client, { image: request.body.Image, platform, quiet, logins })
   const create = () => client.post<Created>('/containers/create', request)
   if (pull === 'always') await fetch()
   const { Id, Warnings } = await create().catch(async (error: unknown) => {

@@ -2,6 +2,7 @@
 import { isatty } from 'node:tty'
 import { type Failure, isFailure } from '../errors.ts'
 import type { PullEvent } from './api.ts'
+import type { Logins } from './logins.ts'
 import { type Client, parseFailure } from './client.ts'
 import { STDERR } from './output.ts'
 import { QUIET, type ProgressView, openProgress } from './progress.ts'
@@ -10,6 +11,7 @@ export interface Pull {
   image: string
   platform: string | undefined
   quiet: boolean
+  logins: Logins
 }
 
 const openView = (quiet: boolean): ProgressView => {
@@ -19,14 +21,19 @@ const openView = (quiet: boolean): ProgressView => {
   return openProgress({ columns, rows })
 }
 
-export const pullImage = async (client: Client, { image, platform, quiet }: Pull): Promise<void> => {
+/** Resolves to the id. */
+export const pullImage = async (client: Client, { image, platform, quiet, logins }: Pull): Promise<string> => {
   const view = openView(quiet)
+  let id = ''
   try {
-    const events = client.lines<PullEvent>('/images/create', { query: { fromImage: image, platform } })
+    const headers = await logins.headersFor(image)
+    const events = client.lines<PullEvent>('/images/create', { query: { fromImage: image, platform }, headers })
     for await (const event of events) {
       if (event.error !== undefined) throw readPullError(event)
+      id = event.aux?.ID ?? id
       view.show(event)
     }
+    return id
   } finally {
     view.finish()
   }

@@ -42,3 +42,8 @@ export const FORMAT = {
   about: 'a table for people, or JSON for programs',
 } as const
 export const NO_TRUNC = { type: 'boolean', about: 'print ids and commands in full' } as const
+export const AUTH_FILE = {
+  type: 'string',
+  metavar: 'FILE',
+  about: 'logins for registries ($REGISTRY_AUTH_FILE; else those of podman, then docker)',
+} as const

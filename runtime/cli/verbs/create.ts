@@ -1,6 +1,7 @@
 import { CONTAINER_OPERANDS, CREATE_OPTIONS } from '../container-options.ts'
 import { createContainer, readSurroundings } from '../create.ts'
 import { makeCreateRequest } from '../create-body.ts'
+import { openLogins } from '../logins.ts'
 import { print } from '../output.ts'
 import { defineVerb } from '../verb.ts'
 
@@ -10,6 +11,7 @@ export const verb = defineVerb({
   example: 'glasspod create --name web -p 8080:80 busybox httpd -f',
   async run({ options, operands, agent }) {
     const request = makeCreateRequest(options, operands, readSurroundings())
-    print(await createContainer(await agent(), request, options))
+    const logins = openLogins()
+    print(await createContainer(await agent(), request, options, logins))
   },
 })

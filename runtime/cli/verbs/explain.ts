@@ -14,7 +14,7 @@ import { FORMAT, NO_OPERANDS, defineVerb } from '../verb.ts'
 const EXPLAINABLE = 'run, create, exec or pod create'
 
 /** The request of the verb that is explained, as that verb would send it, and the name the API has for it. */
-export const parseExplained = ([first = '', ...rest]: string[]): Required<CallOptions> => {
+export const parseExplained = ([first = '', ...rest]: string[]): Required<Omit<CallOptions, 'headers'>> => {
   const around = readSurroundings()
   if (first === 'run' || first === 'create') {
     const grammar = { name: first, operands: CONTAINER_OPERANDS }

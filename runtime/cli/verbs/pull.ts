@@ -1,18 +1,29 @@
-import { segment } from '../client.ts'
+import { openLogins } from '../logins.ts'
 import { print } from '../output.ts'
 import { pullImage } from '../pull.ts'
-import { defineVerb } from '../verb.ts'
+import { reportError } from '../report.ts'
+import { AUTH_FILE, defineVerb } from '../verb.ts'
 
 export const verb = defineVerb({
   options: {
-    platform: { type: 'string', metavar: 'OS/ARCH', about: 'which image of a list, as in linux/arm64' },
+    platform: { type: 'string', metavar: 'OS/ARCH[/VARIANT]', about: 'which image of a list, as in linux/arm64' },
     quiet: { type: 'boolean', short: 'q', about: 'no progress, only the id' },
+    authfile: AUTH_FILE,
   },
-  operands: { usage: 'IMAGE', min: 1, max: 1 },
+  operands: { usage: 'IMAGE [IMAGE...]', min: 1, max: Infinity },
   example: 'glasspod pull busybox:1.36',
-  async run({ options: { platform, quiet }, operands: [image = ''], agent }) {
+  async run({ options: { platform, quiet, authfile }, operands, agent }) {
+    const logins = openLogins(authfile)
     const client = await agent()
-    await pullImage(client, { image, platform, quiet })
-    print((await client.get<{ Id: string }>(`/images/${segment(image)}/json`)).Id)
+    let code = 0
+    for (const image of operands) {
+      try {
+        print(await pullImage(client, { image, platform, quiet, logins }))
+      } catch (error) {
+        const failed = reportError(error, false)
+        code = code === 0 ? failed : code
+      }
+    }
+    return code
   },
 })

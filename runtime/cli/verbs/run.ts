@@ -4,6 +4,7 @@ import { segment } from '../client.ts'
 import { CONTAINER_OPERANDS, RUN_OPTIONS } from '../container-options.ts'
 import { createContainer, readSurroundings } from '../create.ts'
 import { makeCreateRequest } from '../create-body.ts'
+import { openLogins } from '../logins.ts'
 import { print } from '../output.ts'
 import { defineVerb } from '../verb.ts'
 
@@ -16,8 +17,9 @@ export const verb = defineVerb({
     const { detach, tty, interactive, rm } = options
     if (!detach) assertTerminal(options)
     const request = makeCreateRequest(options, operands, readSurroundings())
+    const logins = openLogins()
     const client = await agent()
-    const id = await createContainer(client, request, options)
+    const id = await createContainer(client, request, options, logins)
     // What did not start is not left behind: with --rm the agent has removed it already.
     const start = () =>
       client.post(`/containers/${segment(id)}/start`).catch(async (error: unknown) => {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import type { Duplex } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Client, type Link, formatQuery, readAll, segment } from '../../../runtime/cli/client.ts'
+import { openLogins } from '../../../runtime/cli/logins.ts'
 import { pullImage } from '../../../runtime/cli/pull.ts'
 
 type Answerer = (request: IncomingMessage & { text: string }, response: ServerResponse) => void
@@ -147,7 +148,16 @@ describe('failures', () => {
         '{"error":"unauthorized","errorDetail":{"message":"unauthorized","id":"registry.auth","try":"log in"}}\n',
       )
     })
-    expect(await failureOf(pullImage(client, { image: 'x', platform: undefined, quiet: true }))).toMatchObject({
+    expect(
+      await failureOf(
+        pullImage(client, {
+          image: 'x',
+          platform: undefined,
+          quiet: true,
+          logins: openLogins(),
+        }),
+      ),
+    ).toMatchObject({
       message: 'unauthorized',
       facts: { id: 'registry.auth', try: 'log in' },
     })

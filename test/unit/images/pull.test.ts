@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { digestOf, hexOf } from '../../../images/digest.ts'
 import type { LayerProgress } from '../../../images/layer-fetch.ts'
 import { pull, type Pulled, type PullOptions } from '../../../images/pull.ts'
+import { EMPTY_CONF } from '../../../images/registry/registries-conf.ts'
 import { Registry } from '../../../images/registry/registry.ts'
 import { overlayLayers } from '../../../images/snapshot.ts'
 import { Store } from '../../../images/store/store.ts'
@@ -43,10 +44,14 @@ interface Puller {
 const withStore = (work: (puller: Puller) => Promise<void>): Promise<void> =>
   inDirectory(async (path) => {
     const store = await Store.open(join(path, 'images'))
-    const client = new Registry({ timeouts: { answerMs: 300, idleMs: 300 } })
+    const client = new Registry({
+      timeouts: { answerMs: 300, idleMs: 300 },
+      patience: { retries: 2, firstMs: 1 },
+      settings: { env: {} },
+    })
     try {
       const get: Puller['get'] = (options) =>
-        pull(store, `${registry.host}/x`, { applyMarks, idLimit: 1, registry: client, ...options })
+        pull(store, `${registry.host}/x`, { applyMarks, idLimit: 1, registry: client, conf: EMPTY_CONF, ...options })
       await work({ store, get })
     } finally {
       registry.fault = undefined
@@ -114,7 +119,7 @@ describe('pull', () => {
     ['damaged', faults.flipped, 'registry.digest', /^blob sha256:[0-9a-f]+ does not match its digest$/],
     ['stalled', faults.stalled, 'registry.timeout', /is silent: nothing came for 0.3 s/],
     ['silent', faults.silent, 'registry.timeout', /is silent/],
-    ['reset', faults.reset, 'registry.unreachable', /cannot be reached: ECONNRESET \(connection reset\)/],
+    ['reset', faults.reset, 'registry.reset', /cannot be reached: ECONNRESET \(connection reset\)/],
     [
       'wrong token',
       faults.badToken,
@@ -165,7 +170,7 @@ describe('pull', () => {
 
   test('an unknown image says so, without the terminal escapes of the other side', () =>
     withStore(async ({ store }) => {
-      await expect(pull(store, `${registry.host}/y`, { applyMarks })).rejects.toMatchObject({
+      await expect(pull(store, `${registry.host}/y`, { applyMarks, conf: EMPTY_CONF })).rejects.toMatchObject({
         message: `registry ${registry.host} has no image ${registry.host}/y:latest`,
         facts: { found: `${registry.host} answered 404: MANIFEST_UNKNOWN: manifest  [31munknown`, status: 404 },
       })
@@ -173,7 +178,7 @@ describe('pull', () => {
 
   test('nobody listens', () =>
     withStore(async ({ store }) => {
-      await expect(pull(store, 'localhost:1/x', { applyMarks })).rejects.toThrow(
+      await expect(pull(store, 'localhost:1/x', { applyMarks, conf: EMPTY_CONF })).rejects.toThrow(
         'registry localhost:1 cannot be reached: ECONNREFUSED (connection refused)',
       )
     }))
@@ -195,7 +200,9 @@ describe('pull', () => {
     const lying = await startFaultyRegistry(await makeSmallImage([[{ name: 'a', content: 'a' }]], true))
     try {
       await withStore(async ({ store }) => {
-        await expect(pull(store, `${lying.host}/x`, { applyMarks, idLimit: 1 })).rejects.toMatchObject({
+        await expect(
+          pull(store, `${lying.host}/x`, { applyMarks, conf: EMPTY_CONF, idLimit: 1 }),
+        ).rejects.toMatchObject({
           facts: { id: 'image.diffid' },
         })
         await expectNothingHalfMade(store)

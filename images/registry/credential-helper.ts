@@ -1,0 +1,92 @@
+/**
+ * docker-credential-NAME programs (github.com/docker/docker-credential-helpers): the verb is the argument, the server
+ * or the login comes on standard input, the answer is JSON on standard output.
+ */
+import { spawn } from 'node:child_process'
+import { Failure, errnoOf } from '../../runtime/errors.ts'
+import { parseDocument, stringField } from '../document.ts'
+import type { Credentials } from './credentials.ts'
+import type { Settings } from './settings.ts'
+
+const TIME_LIMIT_MS = 30_000
+const OUTPUT_LIMIT = 1024 * 1024
+/** In place of a user name: the secret is an identity token. */
+const TOKEN_USER = '<token>'
+
+interface Ran {
+  readonly code: number | null
+  readonly stdout: Buffer
+  readonly stderr: string
+}
+
+const refuse = (program: string, server: string, found: string): Failure =>
+  new Failure(`credential helper ${program} gives no login for ${server}`, {
+    id: 'registry.helper',
+    found: found.slice(0, 300),
+    see: 'credHelpers and credsStore in ~/.docker/config.json',
+  })
+
+/** @throws Failure `registry.helper` when it cannot be run, or takes longer than half a minute. */
+const run = (name: string, verb: string, input: string, settings: Settings): Promise<Ran> => {
+  const program = `docker-credential-${name}`
+  if (!/^[\w.-]+$/.test(name)) throw refuse(program, input, `${JSON.stringify(name)} is not the name of a helper`)
+  return new Promise((resolve, reject) => {
+    const { NODE_EXTRA_CA_CERTS: _slow, ...env } = settings.env
+    const child = spawn(program, [verb], {
+      env: { ...env },
+      stdio: 'pipe',
+      timeout: TIME_LIMIT_MS,
+      killSignal: 'SIGKILL',
+    })
+    const out: Buffer[] = []
+    const err: Buffer[] = []
+    let size = 0
+    const gather = (into: Buffer[]) => (chunk: Buffer) => {
+      size += chunk.length
+      if (size > OUTPUT_LIMIT) child.kill('SIGKILL')
+      else into.push(chunk)
+    }
+    child.stdout.on('data', gather(out))
+    child.stderr.on('data', gather(err))
+    // It may end without reading.
+    child.stdin.on('error', () => undefined)
+    child.on('error', (error) => {
+      const missing = errnoOf(error) === 'ENOENT'
+      reject(refuse(program, input, missing ? 'no such program in PATH' : error.message))
+    })
+    child.on('close', (code, signal) => {
+      if (signal !== null) reject(refuse(program, input, `killed by ${signal} after at most ${TIME_LIMIT_MS / 1000} s`))
+      else resolve({ code, stdout: Buffer.concat(out), stderr: Buffer.concat(err).toString() })
+    })
+    child.stdin.end(input)
+  })
+}
+
+/** Undefined when the helper has none. @throws Failure `registry.helper`. */
+export const askHelper = async (name: string, server: string, settings: Settings): Promise<Credentials | undefined> => {
+  const { code, stdout, stderr } = await run(name, 'get', server, settings)
+  const said = `${stdout.toString()}${stderr}`
+  if (code !== 0 && /credentials not found/i.test(said)) return undefined
+  if (code !== 0) throw refuse(`docker-credential-${name}`, server, `exit ${code}: ${said.trim()}`)
+  const document = parseDocument(stdout, `answer of docker-credential-${name}`)
+  const username = stringField(document, 'Username')
+  const password = stringField(document, 'Secret')
+  return username === TOKEN_USER ? { username: '', password: '', identityToken: password } : { username, password }
+}
+
+export const tellHelper = async (
+  name: string,
+  verb: 'store' | 'erase',
+  { server, credentials }: { server: string; credentials?: Credentials },
+  settings: Settings,
+): Promise<void> => {
+  const login = { ServerURL: server, Username: credentials?.username, Secret: credentials?.password }
+  const { code, stdout, stderr } = await run(name, verb, verb === 'store' ? JSON.stringify(login) : server, settings)
+  const said = `${stdout.toString()}${stderr}`.trim()
+  if (code !== 0 && !(verb === 'erase' && /credentials not found/i.test(said))) {
+    throw new Failure(`credential helper docker-credential-${name} cannot ${verb} the login for ${server}`, {
+      id: 'registry.helper',
+      found: `exit ${code}: ${said.slice(0, 300)}`,
+    })
+  }
+}

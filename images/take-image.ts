@@ -1,0 +1,160 @@
+/**
+ * From any source into the store: index, platform, manifest, config, then the layers, some at a time. The name changes
+ * last, so that what fails leaves the image that had it before. One manifest request when all is here.
+ */
+import { CONFIG_LIMIT, parseImageConfig } from './image-config.ts'
+import type { Image, ImageLayer } from './image.ts'
+import { fetchLayer, type LayerJob, type LayerProgress } from './layer-fetch.ts'
+import type { UnpackOptions } from './layer/unpack.ts'
+import { parseManifest, type Descriptor } from './manifest.ts'
+import { hostPlatform, isRunnable, notMadeFor, type Platform } from './platform.ts'
+import { fetchSmall, resolveManifest } from './resolve-manifest.ts'
+import { SharedWork } from './shared-work.ts'
+import type { ImageSource } from './source.ts'
+import { startBounded } from './start-bounded.ts'
+import { toImage } from './store/image-list.ts'
+import { SOURCE_ANNOTATION } from './store/layout-index.ts'
+import type { Store } from './store/store.ts'
+
+type LayerStep = readonly [state: LayerProgress['state'], current: number]
+
+/** What takes at the same time have in common: each layer and config is fetched once. */
+export class SharedTakes {
+  readonly layers = new SharedWork<number, LayerStep>(LAYERS_IN_ALL)
+  readonly configs = new SharedWork<Buffer, never>(LAYERS_IN_ALL)
+}
+
+export interface TakeOptions extends UnpackOptions {
+  /** The host's by default. */
+  readonly platform?: Platform
+  readonly onProgress?: (progress: LayerProgress) => void
+  /** Told once the manifest is known. */
+  readonly onChosen?: (chosen: Platform, offered: readonly Platform[]) => void
+  readonly signal?: AbortSignal
+  readonly shared?: SharedTakes
+}
+
+export interface Taken {
+  readonly image: Image
+  /** False when this very manifest was here already. */
+  readonly isNew: boolean
+  /** Entries that lost their owner to the single-id map. */
+  readonly squashed: number
+}
+
+/** Of one image, and of all that are on their way. */
+const LAYERS_AT_ONCE = 3
+const LAYERS_IN_ALL = 6
+/** Milliseconds between two events of one state. */
+const PROGRESS_INTERVAL = 50
+
+interface Job {
+  readonly store: Store
+  readonly source: ImageSource
+  readonly options: TakeOptions
+  readonly shared: SharedTakes
+}
+
+/**
+ * @param names full names to give it; without any it stays as an image without a name.
+ * @throws Failure `image.platform`, `image.document`, `registry.*`, and those of unpackLayer.
+ */
+export const takeImage = async (
+  store: Store,
+  source: ImageSource,
+  { names, options }: { names: readonly string[]; options: TakeOptions },
+): Promise<Taken> => {
+  const job = { store, source, options, shared: options.shared ?? new SharedTakes() }
+  const wanted = options.platform ?? hostPlatform()
+  const {
+    descriptor,
+    bytes,
+    source: top,
+    offered,
+  } = await resolveManifest({
+    source,
+    wanted,
+    read: (digest) => store.readBlob(digest),
+    signal: options.signal,
+  })
+  const manifest = parseManifest(bytes, descriptor.mediaType)
+  if (manifest.kind === 'index') throw new Error('an index was chosen as a manifest')
+  const releases = [store.hold([descriptor, manifest.config, ...manifest.layers].map(({ digest }) => digest))]
+  try {
+    const configBytes = await takeConfig(job, manifest.config)
+    const image = toImage(descriptor, { bytes, configBytes })
+    if ((options.platform !== undefined || offered.length > 0) && !isRunnable(wanted, image.platform))
+      throw notMadeFor(wanted, [image.platform])
+    options.onChosen?.(image.platform, offered)
+    releases.push(store.hold(image.layers.map(({ diffId }) => diffId)))
+    const squashed = await takeLayers(job, image.layers, manifest.layers)
+    const isNew = await store.saveBlob(descriptor.digest, bytes)
+    const entry = {
+      ...descriptor,
+      annotations: { ...descriptor.annotations, [SOURCE_ANNOTATION]: top },
+      platform: image.platform,
+    }
+    if (names.length === 0) await store.tag(entry, undefined)
+    for (const name of names) await store.tag(entry, name)
+    return { image: await store.find(descriptor.digest), isNew, squashed }
+  } finally {
+    for (const release of releases) release()
+  }
+}
+
+/** Saved at once, so that who comes a moment later finds it; what nothing leads to in the end, gc removes. */
+const takeConfig = ({ store, source, options, shared }: Job, config: Descriptor): Promise<Buffer> =>
+  shared.configs.join(config.digest, {
+    signal: options.signal ?? new AbortController().signal,
+    report: () => undefined,
+    start: async (signal) => {
+      const saved = await store.readBlob(config.digest)
+      if (saved !== undefined) return saved
+      const bytes = await fetchSmall(source, { descriptor: config, limit: CONFIG_LIMIT, signal })
+      parseImageConfig(bytes)
+      await store.saveBlob(config.digest, bytes)
+      return bytes
+    },
+  })
+
+const takeLayers = async (
+  { store, source, options, shared }: Job,
+  all: readonly ImageLayer[],
+  descriptors: readonly Descriptor[],
+): Promise<number> => {
+  const layers = [...new Map(all.map((layer, at) => [layer.digest, { layer, descriptor: descriptors[at] }])).values()]
+  const reporters = layers.map(({ layer }) => createReporter(layer, options.onProgress))
+  for (const report of reporters) report('waiting', 0)
+  const squashed = await startBounded(layers, {
+    limit: LAYERS_AT_ONCE,
+    signal: options.signal,
+    start: ({ layer, descriptor = { ...layer, mediaType: '' } }, at, signal) =>
+      shared.layers.join(`${layer.digest} ${layer.diffId}`, {
+        signal,
+        report: ([state, current]) => reporters[at]?.(state, current),
+        start: (stop, report) =>
+          fetchLayer({
+            store,
+            layer,
+            unpack: options,
+            signal: stop,
+            fetch: () => source.fetchBlob(descriptor, stop),
+            report: (state, current) => report([state, current]),
+          }),
+      }),
+  })
+  return squashed.reduce((sum, count) => sum + count, 0)
+}
+
+/** Every change of state, but of the many steps within one only some. */
+const createReporter = ({ digest, size }: ImageLayer, onProgress: TakeOptions['onProgress']): LayerJob['report'] => {
+  let last: LayerProgress['state'] | undefined
+  let at = 0
+  return (state, current) => {
+    const now = Date.now()
+    if (state === last && now - at < PROGRESS_INTERVAL) return
+    last = state
+    at = now
+    onProgress?.({ layer: digest, state, current, total: size })
+  }
+}

@@ -1,0 +1,32 @@
+/** POST /auth: tries out a login, as docker's does; keeping it is the caller's work. */
+import { readBody, route, type Route } from '../http.ts'
+import { readSettings } from '../registry-session.ts'
+import { Failure } from '../../errors.ts'
+
+interface Login {
+  username?: string
+  password?: string
+  serveraddress?: string
+}
+
+export const authRoutes = (): Route[] => [
+  route('POST', '/auth', async ({ raw }) => {
+    const { username = '', password = '', serveraddress = '' } = await readBody<Login>(raw)
+    if (username === '') throw new Failure('the login has no user name', { id: 'registry.credentials', status: 400 })
+    const [{ checkLogin }, { hostOfServer }, { Registry }, { readRegistriesConf }] = await Promise.all([
+      import('../../../images/registry/check-login.ts'),
+      import('../../../images/registry/credentials.ts'),
+      import('../../../images/registry/registry.ts'),
+      import('../../../images/registry/read-registries-conf.ts'),
+    ])
+    const host = serveraddress === '' ? 'docker.io' : hostOfServer(serveraddress)
+    const settings = readSettings(raw)
+    const registry = new Registry({ settings, login: { host, username, password } })
+    try {
+      await checkLogin(registry, host, await readRegistriesConf(settings))
+      return { Status: 'Login Succeeded', IdentityToken: '' }
+    } finally {
+      await registry.close()
+    }
+  }),
+]

@@ -1,0 +1,71 @@
+/**
+ * The caller's logins, as docker sends them along (X-Registry-Auth), and where its settings are. Root becomes another
+ * user on its way to the agent, who cannot read them: for root the files are read before.
+ */
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { LoginFile } from '../../images/registry/login-file.ts'
+import { authFiles, loginFile, SETTING_NAMES, type Settings } from '../../images/registry/settings.ts'
+
+const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+
+/** The agent has another working directory. */
+const resolveIfPath = (text: string): string => (text === '' ? '' : resolve(text))
+
+export interface Logins {
+  /** For the agent, of the caller's settings. */
+  readonly headers: Record<string, string>
+  /** The same, with the login for the registry of an image's name. */
+  headersFor(image: string): Promise<Record<string, string>>
+  /** What login and logout change. */
+  openFile(): Promise<LoginFile>
+}
+
+const readKept = (path: string): Buffer | undefined => {
+  try {
+    return readFileSync(path)
+  } catch {
+    return undefined
+  }
+}
+
+/** Call it before the agent is reached. @param authFile --authfile */
+export const openLogins = (authFile?: string): Logins => {
+  const env: Settings['env'] = { ...process.env, ...(authFile !== undefined && { REGISTRY_AUTH_FILE: authFile }) }
+  const settings: Settings = { env }
+  const isRoot = process.getuid?.() === 0
+  const kept = new Map(isRoot ? authFiles(settings).map((path) => [path, readKept(path)]) : [])
+  const given = Object.fromEntries(
+    // Root's home is nobody else's: of root's settings only the files that it names count.
+    SETTING_NAMES.filter((name) => !isRoot || /^(?:REGISTRY_AUTH_FILE|CONTAINERS_REGISTRIES_CONF)$/.test(name)).flatMap(
+      (name) => (env[name] === undefined ? [] : [[name, resolveIfPath(env[name])]]),
+    ),
+  )
+  const headers = { 'glasspod-settings': encode(given) }
+  return {
+    headers,
+    async headersFor(image) {
+      const [{ findCredentials, readAuthFile, parseAuthFile, serverKey }, { parseReference }] = await Promise.all([
+        import('../../images/registry/credentials.ts'),
+        import('../../images/reference.ts'),
+      ])
+      const { registry, repository } = parseReference(image)
+      const read = (path: string) => {
+        const bytes = kept.get(path)
+        return bytes === undefined ? readAuthFile(path) : Promise.resolve(parseAuthFile(bytes, path))
+      }
+      const found = await findCredentials(settings, registry, repository, read)
+      const login = found && {
+        username: found.username,
+        password: found.password,
+        identitytoken: found.identityToken,
+        serveraddress: serverKey(registry),
+      }
+      return { ...headers, ...(login !== undefined && { 'x-registry-auth': encode(login) }) }
+    },
+    async openFile() {
+      const { openLoginFile } = await import('../../images/registry/login-file.ts')
+      return openLoginFile(loginFile(settings), settings, isRoot)
+    },
+  }
+}

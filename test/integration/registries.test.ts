@@ -1,0 +1,96 @@
+/** Promise: logins, mirrors and platforms work by the command line as docker's and podman's do. */
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type Docker from 'dockerode'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { makeSmallImage, startFaultyRegistry, type Fault, type FaultyRegistry } from '../fixtures/faulty-registry.ts'
+import { makeRoot, type TestRoot } from '../fixtures/glasspod.ts'
+
+const basic = `Basic ${Buffer.from('me:secret').toString('base64')}`
+const isPrivate: Fault = ({ path, authorization, response }) => {
+  if (authorization === basic) {
+    if (path !== '/v2/') return false
+    response.end('{}')
+    return true
+  }
+  response.writeHead(401, { 'www-authenticate': 'Basic realm="here"' }).end()
+  return true
+}
+
+let root: TestRoot
+let registry: FaultyRegistry
+/** Readable for the agent, whoever it runs as. */
+let directory: string
+let authfile: string
+beforeAll(async () => {
+  root = makeRoot()
+  registry = await startFaultyRegistry(await makeSmallImage([[{ name: 'a', content: 'a' }]]))
+  registry.fault = isPrivate
+  directory = mkdtempSync('/tmp/gp-logins-')
+  chmodSync(directory, 0o755)
+  authfile = join(directory, 'auth.json')
+})
+afterAll(async () => {
+  await root.teardown()
+  await registry.stop()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+test('login keeps what the registry accepts, pull uses it, logout forgets it', async () => {
+  const { host } = registry
+  const login = (password: string) =>
+    root.glasspod(['login', '--authfile', authfile, '-u', 'me', '--password-stdin', host], { input: `${password}\n` })
+  const refused = await login('wrong')
+  expect(refused.exitCode).toBe(125)
+  expect(refused.stderr).toContain(`error: registry ${host} refuses this login   [registry.denied]`)
+  expect((await login('secret')).stdout).toBe('Login Succeeded')
+  expect(statSync(authfile).mode & 0o777).toBe(0o600)
+  expect(JSON.parse(readFileSync(authfile, 'utf8'))).toEqual({
+    auths: { [host]: { auth: Buffer.from('me:secret').toString('base64') } },
+  })
+
+  const without = await root.glasspod(['pull', `${host}/x`], { env: { HOME: directory } })
+  expect(without.exitCode).toBe(125)
+  expect(without.stderr).toContain(` try    glasspod login ${host}`)
+  expect(await root.ok(['pull', '-q', '--authfile', authfile, `${host}/x`])).toMatch(/^sha256:/)
+  expect(await root.ok(['pull', '-q', `${host}/x`], { env: { REGISTRY_AUTH_FILE: authfile } })).toMatch(/^sha256:/)
+
+  expect(await root.ok(['logout', '--authfile', authfile, host])).toBe(`Removed login for ${host}`)
+  expect((await root.glasspod(['logout', '--authfile', authfile, host])).stderr).toContain(`not logged in to ${host}`)
+})
+
+test('dockerode sends a login as docker does', async () => {
+  const docker: Docker = root.docker()
+  const auth = { username: 'me', password: 'secret', serveraddress: registry.host }
+  const stream = await docker.pull(`${registry.host}/x`, { authconfig: auth })
+  const events = await new Promise<{ error?: string; status?: string }[]>((resolve, reject) =>
+    docker.modem.followProgress(stream, (error: Error | null, output: object[]) =>
+      error === null ? resolve(output) : reject(error),
+    ),
+  )
+  expect(events.at(-1)?.status).toMatch(/^Digest: sha256:/)
+  await expect(docker.checkAuth(auth)).resolves.toMatchObject({ Status: 'Login Succeeded' })
+})
+
+test('a public name is pulled from a mirror on loopback, and what was chosen is said', async () => {
+  const conf = join(directory, 'registries.conf')
+  const [host = '', path = ''] = inject('demoImage').split(/\/(.*)/)
+  const [repository = '', tag = ''] = path.split(':')
+  writeFileSync(
+    conf,
+    `[[registry]]\nprefix = "quay.io/acme"\nlocation = "quay.io/acme"\n[[registry.mirror]]\nlocation = "${host}"\n`,
+  )
+  const env = { CONTAINERS_REGISTRIES_CONF: conf }
+  const { exitCode, stderr } = await root.glasspod(['pull', `quay.io/acme/${repository}:${tag}`], { env })
+  expect(stderr).toMatch(/^Platform: linux\/\w+ \(of linux\/\w+, linux\/\w+\)$/m)
+  expect(stderr).toMatch(new RegExp(`^Served by ${host}/${repository}$`, 'm'))
+  expect(exitCode).toBe(0)
+  expect(await root.ok(['images'])).toMatch(/^quay\.io\/acme\/demo\s+1\s/m)
+
+  writeFileSync(conf, '[[registry]]\nprefix = "quay.io"\nblocked = true\n')
+  expect((await root.glasspod(['pull', 'quay.io/acme/x'], { env })).stderr).toContain('registry quay.io is blocked')
+  writeFileSync(conf, 'nonsense')
+  expect((await root.glasspod(['pull', 'quay.io/acme/x'], { env })).stderr).toContain(
+    `error: ${conf}: line 1: "=" is missing`,
+  )
+})

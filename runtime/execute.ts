@@ -1,7 +1,7 @@
 /** Runs a plan: each step in order; if one fails, what is done is undone in reverse, and the error says all of it. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
-import { Failure, isFailure } from './errors.ts'
+import { errnoOf, Failure, isFailure } from './errors.ts'
 import { launchProgram } from './launch.ts'
 import type { Arg, Step, StepId } from './plan/step.ts'
 
@@ -15,6 +15,9 @@ export interface Execution {
   /** An init program has told its pid and has not begun; its status socket takes a byte. */
   onPid?: (id: StepId, pid: number, status: Socket) => void
 }
+
+/** A longer value is a file of its own, and not shown. */
+const SHOWN = 60
 
 export const executeSteps = async (steps: readonly Step[], execution: Execution): Promise<void> => {
   const values = new Map<StepId, string>()
@@ -49,10 +52,13 @@ const executeStep = async (
 ): Promise<string | undefined> => {
   switch (step.kind) {
     case 'mkdir':
-      mkdirSync(step.path, { recursive: true, mode: step.mode ?? 0o755 })
-      return undefined
     case 'write':
-      writeFileSync(step.path, step.value, { mode: 0o600 })
+      try {
+        if (step.kind === 'mkdir') mkdirSync(step.path, { recursive: true, mode: step.mode ?? 0o755 })
+        else writeFileSync(step.path, step.value, { mode: 0o600 })
+      } catch (error) {
+        throw nameFailure(step, error)
+      }
       return undefined
     case 'enter': {
       const pid = await launchProgram({
@@ -69,6 +75,14 @@ const executeStep = async (
       return effect(step.input)
     }
   }
+}
+
+/** What the system answered is the user's to know: a full disk, a value that the kernel does not take. */
+const nameFailure = (step: Extract<Step, { kind: 'mkdir' | 'write' }>, error: unknown): unknown => {
+  const errno = errnoOf(error)
+  if (errno === undefined) return error
+  const what = step.kind === 'write' && step.value.length <= SHOWN ? `write ${step.value} to` : step.kind
+  return new Failure(`${what} ${step.path}: ${errno}`, { id: step.id, why: step.why, see: step.man }, { cause: error })
 }
 
 const bind = (arg: Arg, values: ReadonlyMap<StepId, string>): string => {

@@ -50,7 +50,7 @@ export class Agent {
 
   /** Stops all that runs, each within its seconds. */
   async stopAll(seconds: number): Promise<void> {
-    await Promise.all(this.running.map((container) => this.supervisor.stop(container, seconds)))
+    await Promise.all(this.running.map((container) => this.supervisor.stop(container, seconds, 'agent stop')))
     for (const pod of this.pods.all.values()) if (this.pods.isRunning(pod)) await this.pods.stop(pod)
   }
 }

@@ -14,6 +14,7 @@ import { planConfig, securityOptions } from '../spec/config.ts'
 import type { CreateBody } from '../spec/create-body.ts'
 import type { OciConfig, OciMount } from '../spec/oci.ts'
 import { readLayeredFile } from './images.ts'
+import { hostResources } from './limits.ts'
 import type { Node } from './node.ts'
 import type { Pods } from './pods.ts'
 import type { ContainerRecord, PodRecord } from './records.ts'
@@ -42,7 +43,7 @@ export const buildConfig = ({ node, pods, pod, container, image }: BundleInput):
     hostname: pod.hostname,
     passwd: readLayeredFile(directories, '/etc/passwd'),
     group: readLayeredFile(directories, '/etc/group'),
-    cpus: node.cpus,
+    resources: hostResources(node, pod),
     namespaces: pods.namespaces(pod),
     hasCgroup: true,
     podMounts: pods.mounts(pod),

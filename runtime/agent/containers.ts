@@ -4,9 +4,8 @@ import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import type { Image } from '../../images/image.ts'
 import { Failure } from '../errors.ts'
-import { planResources } from '../spec/config.ts'
-import { checkLimits } from '../kernel/cgroups/leaf.ts'
 import type { CreateBody } from '../spec/create-body.ts'
+import { requireLimits } from './limits.ts'
 import { ensureFile, monitorFiles } from './monitored.ts'
 import { checkName, findByWord, inventName, newId, unknownThing } from './naming.ts'
 import { buildConfig } from './bundle.ts'
@@ -81,9 +80,9 @@ export class Containers {
         status: 409,
         exitCode: 125,
       })
-    checkLimits(this.node.cgroup, planResources(body, this.node.cpus))
     const name = options.name ?? inventName(taken)
     const pod = options.pod === undefined ? undefined : this.pods.find(options.pod)
+    requireLimits(this.node, body.HostConfig ?? {}, pod)
     if (pod !== undefined) refuseInPod(body, pod)
     const owner = pod ?? (await this.createImplicitPod(body, name))
     const id = newId()

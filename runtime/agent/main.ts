@@ -11,6 +11,7 @@ import { authRoutes } from './api/auth.ts'
 import { containerRoutes } from './api/containers.ts'
 import { imageRoutes } from './api/images.ts'
 import { podRoutes } from './api/pods.ts'
+import { resourceRoutes } from './api/resources.ts'
 import { seeRoutes } from './api/see.ts'
 import { streamRoutes, upgrade } from './api/streams.ts'
 import { systemRoutes } from './api/system.ts'
@@ -26,6 +27,7 @@ const agent = new Agent(root)
 const routes = [
   ...streamRoutes(agent),
   ...containerRoutes(agent),
+  ...resourceRoutes(agent),
   ...podRoutes(agent),
   ...seeRoutes(agent),
   ...systemRoutes(agent),

@@ -1,5 +1,6 @@
 /** What is asked of a pod, and what is wrong with it: said when it is made, not when it starts. */
 import { Failure } from '../errors.ts'
+import type { Limits } from '../spec/limits.ts'
 import type { Node } from './node.ts'
 import type { PodRecord } from './records.ts'
 
@@ -12,6 +13,7 @@ export interface PodRequest {
   publish?: string[] | undefined
   labels?: Record<string, string> | undefined
   extraHosts?: string[] | undefined
+  limits?: Limits | undefined
 }
 
 export const checkNetworkMode = (mode: string | undefined, share: PodRecord['share']): PodRecord['network'] => {

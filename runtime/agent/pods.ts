@@ -2,14 +2,17 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { Failure } from '../errors.ts'
 import { executeSteps, undoSteps, type Execution } from '../execute.ts'
-import { readControllers } from '../kernel/cgroups/leaf.ts'
+import { readHandedDown } from '../kernel/cgroups/controllers.ts'
 import { isAlive, readIdentity } from '../kernel/processes.ts'
 import { launchProgram } from '../launch.ts'
+import { planLimits } from '../plan/limits.ts'
 import { planPodSteps } from '../plan/pod.ts'
 import type { Step } from '../plan/step.ts'
 import { planUnmount } from '../pod/memory.ts'
+import { isAsked, pickLimits } from '../spec/limits.ts'
 import type { OciConfig, OciMount } from '../spec/oci.ts'
 import { checkHostname, checkNetworkMode, checkPublish, checkShare, type PodRequest } from './pod-request.ts'
+import { requireLimits } from './limits.ts'
 import { checkName, findByWord, inventName, newId, unknownThing } from './naming.ts'
 import type { Network } from './network.ts'
 import type { Node } from './node.ts'
@@ -71,6 +74,8 @@ export class Pods {
     const id = newId()
     const name = request.name ?? inventName(taken)
     await checkPublish(request.publish ?? [], network)
+    const limits = pickLimits(request.limits ?? {})
+    const resources = requireLimits(this.node, limits)
     const pod: PodRecord = {
       id,
       name,
@@ -81,6 +86,7 @@ export class Pods {
       publish: request.publish ?? [],
       labels: request.labels ?? {},
       extraHosts: request.extraHosts ?? [],
+      ...(isAsked(limits) ? { limits, resources } : {}),
       created: new Date().toISOString(),
     }
     mkdirSync(this.directory(id), { recursive: true, mode: 0o700 })
@@ -116,7 +122,15 @@ export class Pods {
       share: pod.share,
       network: pod.network,
       memory: this.sharesMemory(pod),
-      ...(path === undefined ? {} : { cgroup: { path, controllers: readControllers(this.node.cgroup ?? '') } }),
+      ...(path === undefined
+        ? {}
+        : {
+            cgroup: {
+              path,
+              controllers: readHandedDown(this.node.cgroup ?? ''),
+              limits: planLimits(pod.resources ?? {}),
+            },
+          }),
       conflist: this.network.conflistFile,
       publish: pod.publish,
     })

@@ -2,7 +2,11 @@
 import { mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { errnoOf } from '../errors.ts'
 import type { ProcessIdentity } from '../kernel/processes.ts'
+import type { Asked } from '../see/certificate.ts'
 import type { CreateBody } from '../spec/create-body.ts'
+import type { Limits } from '../spec/limits.ts'
+import type { OciResources } from '../spec/oci.ts'
+import type { Baseline, Death } from './death.ts'
 
 export type ContainerStatus = 'created' | 'running' | 'exited'
 
@@ -23,6 +27,12 @@ export interface ContainerRecord {
   exitCode?: number
   /** Why it did not start, or that its end is unknown. */
   error?: string
+  /** Counters when this run started. */
+  baseline?: Baseline
+  /** Who asked this run to end; noted before it is done, so that it survives the agent. */
+  asked?: Asked
+  /** Why the last run ended. */
+  death?: Death
   /** Where this run's part of the log starts, in bytes. */
   logStart: number
   restarts: number
@@ -39,6 +49,9 @@ export interface PodRecord {
   publish: string[]
   labels: Record<string, string>
   extraHosts: string[]
+  /** As they were asked for, and as its cgroup directory gets them. */
+  limits?: Limits
+  resources?: OciResources
   created: string
   pause?: ProcessIdentity
   ip?: string

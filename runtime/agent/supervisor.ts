@@ -5,16 +5,19 @@
 import { existsSync, rmSync, statSync } from 'node:fs'
 import { Failure } from '../errors.ts'
 import { executeSteps, type Effect } from '../execute.ts'
+import { readHandedDown } from '../kernel/cgroups/controllers.ts'
+import { isFrozen, writeFreeze } from '../kernel/cgroups/freezer.ts'
 import { killAll } from '../kernel/cgroups/leaf.ts'
 import { isAlive, readIdentity, readParent } from '../kernel/processes.ts'
 import { stringifyJson } from '../kernel/seccomp/json.ts'
 import { planContainer } from '../plan/container.ts'
 import { planStart } from '../plan/start.ts'
 import type { Step } from '../plan/step.ts'
-import { parseSignal } from '../spec/signals.ts'
+import { parseSignal, signalNumber } from '../spec/signals.ts'
 import { isHeld } from './alive.ts'
 import { buildConfig, planRoot, readFilter, resolveSeccomp } from './bundle.ts'
 import type { Container, Containers } from './containers.ts'
+import { readBaseline, readDeath, type Places } from './death.ts'
 import { endTree } from './end-tree.ts'
 import type { Images } from './images.ts'
 import {
@@ -101,6 +104,9 @@ export class Supervisor {
       await this.pods.start(pod)
       prepareRun(directory)
       record.logStart = statSync(monitorFiles(directory).log).size
+      record.baseline = readBaseline(this.places(record, pod), pod, this.hasMemory)
+      delete record.asked
+      delete record.death
       await executeSteps(await this.plan(container, pod), {
         effects,
         onPid: (_, pid, status) => {
@@ -158,16 +164,20 @@ export class Supervisor {
     await this.noteEnded(container, ending)
   }
 
-  private async noteEnded(container: Container, { exitCode, finishedAt }: Ending): Promise<void> {
+  private async noteEnded(container: Container, ending: Ending): Promise<void> {
     const { record } = container
+    const { exitCode, finishedAt } = ending
     record.status = 'exited'
     record.finishedAt = finishedAt
     if (exitCode === undefined) record.error = 'the monitor was killed: how the container ended is unknown'
     else record.exitCode = exitCode
+    const pod = this.pods.get(record.podId)
+    record.death = readDeath(record, pod, this.places(record, pod), ending)
     container.input?.destroy()
     container.input = undefined
-    await this.release(container).catch((error: unknown) => console.error(`release ${record.name}:`, error))
+    // Before its cgroup goes, and with it the evidence: an agent that dies in between leaves a directory, no riddle.
     this.containers.save(container)
+    await this.release(container).catch((error: unknown) => console.error(`release ${record.name}:`, error))
     container.events.emit('end')
     if (record.body.HostConfig?.AutoRemove === true) await this.removeItself(container)
     this.onEnd()
@@ -199,28 +209,73 @@ export class Supervisor {
     if (pod.implicit) await this.pods.stop(pod)
   }
 
-  kill(container: Container, word = 'SIGKILL'): void {
+  /** Whether the kernel holds all of it where it is. */
+  isPaused(container: Container): boolean {
+    const cgroup = container.isRunning ? this.cgroup(container.record) : undefined
+    return cgroup !== undefined && isFrozen(cgroup) === true
+  }
+
+  /** The leaf of a running container, for what works on it alone; undefined where there is none. */
+  runningCgroup({ isRunning, record }: Container): string | undefined {
+    if (!isRunning) throw notRunning(record.name)
+    return this.cgroup(record)
+  }
+
+  private places(record: ContainerRecord, pod: PodRecord): Places {
+    return { leaf: this.cgroup(record, pod), pod: this.pods.cgroup(pod) }
+  }
+
+  private get hasMemory(): boolean {
+    return this.node.cgroup !== undefined && readHandedDown(this.node.cgroup).includes('memory')
+  }
+
+  /** On disk before it is done: the agent may die in between. */
+  private noteAsked(container: Container, verb: string, signal: number): void {
+    container.record.asked = { verb, signal, at: new Date().toISOString() }
+    this.containers.save(container)
+  }
+
+  kill(container: Container, word = 'SIGKILL', verb = 'kill'): void {
     const signal = parseSignal(word)
     const { record } = container
     if (!container.isRunning || record.process === undefined) throw notRunning(record.name)
+    this.noteAsked(container, verb, signal)
     if (isAlive(record.process)) process.kill(record.process.pid, signal)
+    // SIGKILL ends what is frozen; any other signal that is to end it waits until it goes on.
+    if (this.isPaused(container) && [signalNumber('SIGTERM'), this.stopSignal(container)].includes(signal))
+      this.thaw(container)
   }
 
-  /** Asks, waits `seconds`, then kills. Resolves when it has ended. */
-  async stop(container: Container, seconds = 10): Promise<void> {
+  private thaw({ record }: Container): void {
+    const cgroup = this.cgroup(record)
+    if (cgroup !== undefined) writeFreeze(cgroup, false)
+  }
+
+  private stopSignal({ record: { body } }: Container): number {
+    return parseSignal(body.StopSignal === undefined || body.StopSignal === '' ? 'SIGTERM' : body.StopSignal)
+  }
+
+  /** Asks, waits `seconds`, then kills. Resolves when it has ended. `verb`: who asks, for the death certificate. */
+  async stop(container: Container, seconds = 10, verb = 'stop'): Promise<void> {
     if (!container.isRunning) return
     const ended = new Promise<void>((resolve) => container.events.once('end', resolve))
-    const signal = container.record.body.StopSignal
-    this.kill(container, signal === undefined || signal === '' ? 'SIGTERM' : signal)
+    this.kill(container, `${this.stopSignal(container)}`, verb)
     const timer = setTimeout(() => this.killHard(container), Math.max(0, seconds) * 1000)
     await ended
     clearTimeout(timer)
   }
 
-  private killHard(container: Container): void {
+  private killHard(container: Container, verb?: string): void {
+    const { asked } = container.record
+    if (verb !== undefined || asked === undefined) this.noteAsked(container, verb ?? 'stop', signalNumber('SIGKILL'))
+    else {
+      asked.killedAt = new Date().toISOString()
+      this.containers.save(container)
+    }
     const cgroup = this.cgroup(container.record)
     if (cgroup !== undefined && existsSync(cgroup) && killAll(cgroup)) return
-    if (container.isRunning) this.kill(container)
+    if (container.isRunning && container.record.process !== undefined && isAlive(container.record.process))
+      process.kill(container.record.process.pid, 'SIGKILL')
   }
 
   async remove(container: Container, force: boolean): Promise<void> {
@@ -236,7 +291,7 @@ export class Supervisor {
       const removed = new Promise<void>((resolve) => container.events.once('removed', resolve))
       const automatic = container.record.body.HostConfig?.AutoRemove === true
       const ended = new Promise<void>((resolve) => container.events.once('end', resolve))
-      this.killHard(container)
+      this.killHard(container, 'rm -f')
       await (automatic ? removed : ended)
       if (automatic) return
     }
@@ -252,10 +307,14 @@ export class Supervisor {
       const { alive, exit } = monitorFiles(container.directory)
       const held = existsSync(alive) && isHeld(alive)
       const started = container.isRunning || held || existsSync(exit)
-      if (!started) continue
+      if (!started) {
+        this.sweep(container)
+        continue
+      }
       container.keptUntil = Date.now() + RETURN_MS
       // 'exited' and held, or with another end than the one noted: it was being started again when the agent died.
       if (container.record.status === 'exited' && !held && !this.endedAgain(container)) {
+        this.sweep(container)
         if (container.record.body.HostConfig?.AutoRemove === true) void this.removeItself(container)
         continue
       }
@@ -266,6 +325,13 @@ export class Supervisor {
     for (const pod of this.pods.all.values())
       if (pod.pause !== undefined && !this.pods.isRunning(pod)) void this.pods.stop(pod)
       else if (pod.implicit && this.containers.inPod(pod).every(({ isRunning }) => !isRunning)) void this.pods.stop(pod)
+  }
+
+  /** The agent died between the note of the end and the clean-up: what the last run left is not this run's evidence. */
+  private sweep({ record }: Container): void {
+    const cgroup = this.cgroup(record)
+    if (cgroup !== undefined && existsSync(cgroup))
+      endTree(cgroup).catch((error: unknown) => console.error(`sweep ${record.name}:`, error))
   }
 
   private endedAgain({ record, directory }: Container): boolean {

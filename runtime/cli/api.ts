@@ -21,6 +21,21 @@ export interface ContainerInspect {
   Config: { Tty: boolean; OpenStdin: boolean }
   HostConfig?: { AutoRemove?: boolean }
 }
+interface CpuStatistics {
+  cpu_usage: { total_usage: number }
+  system_cpu_usage?: number
+  online_cpus?: number
+}
+export interface Statistics {
+  id: string
+  name: string
+  cpu_stats: CpuStatistics
+  precpu_stats: CpuStatistics
+  memory_stats: { usage?: number; limit?: number; stats?: Record<string, number> }
+  pids_stats: { current?: number }
+  blkio_stats: { io_service_bytes_recursive: { op: string; value: number }[] | null }
+  networks?: Record<string, { rx_bytes: number; tx_bytes: number }>
+}
 export interface ImageSummary {
   Id: string
   RepoTags: string[] | null

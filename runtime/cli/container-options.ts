@@ -1,20 +1,25 @@
 /** The flags of `run` and `create`, named as podman and docker name them. */
+import { LIMIT_OPTIONS } from './limit-options.ts'
+
 export const CREATE_OPTIONS = {
+  ...LIMIT_OPTIONS,
   'add-host': { type: 'list', metavar: 'NAME:IP', about: 'add a line to /etc/hosts' },
   'cap-add': { type: 'list', metavar: 'CAP', about: 'give a capability' },
   'cap-drop': { type: 'list', metavar: 'CAP', about: 'take a capability away' },
-  cpus: { type: 'string', metavar: 'N', about: 'at most so many CPUs, as in 0.5' },
   entrypoint: { type: 'string', metavar: 'COMMAND', about: "instead of the image's entrypoint" },
   env: { type: 'list', short: 'e', metavar: 'KEY[=VALUE]', about: 'set a variable, or pass on ours' },
   'env-file': { type: 'list', metavar: 'FILE', about: 'read variables from a file' },
   hostname: { type: 'string', short: 'h', metavar: 'NAME', about: 'host name in the container' },
   interactive: { type: 'boolean', short: 'i', about: 'keep standard input open' },
   label: { type: 'list', short: 'l', metavar: 'KEY[=VALUE]', about: 'attach a label' },
-  memory: { type: 'string', short: 'm', metavar: 'SIZE', about: 'at most so much memory, as in 64m' },
   name: { type: 'string', metavar: 'NAME', about: 'name of the container' },
   network: { type: 'string', metavar: 'NETWORK', about: 'bridge, none or host' },
   'no-pivot': { type: 'boolean', about: 'switch the root by chroot, not by pivot_root' },
-  'pids-limit': { type: 'string', metavar: 'N', about: 'at most so many processes' },
+  'oom-score-adj': {
+    type: 'integer',
+    metavar: 'N',
+    about: 'how early the kernel ends it when memory runs out: -1000 to 1000 (0: as ours)',
+  },
   platform: { type: 'string', metavar: 'OS/ARCH', about: 'which image of a list, as in linux/arm64' },
   pod: { type: 'string', metavar: 'POD', about: 'put the container into this pod' },
   publish: {

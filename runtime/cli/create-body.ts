@@ -1,12 +1,14 @@
 /**
  * `run`, `create` and `explain` flags become the body of POST /containers/create: Docker's JSON, and under `Glasspod`
- * the texts that only the agent can judge (`--memory`, `--cpus` and ports need facts of the host).
+ * the texts that only the agent can judge.
  */
 import { resolve } from 'node:path'
 import type { CREATE_OPTIONS } from './container-options.ts'
 import { type Read, parseEnv, parseLabels } from './env.ts'
+import { makeLimits } from './limit-options.ts'
 import { badFlag } from './options.ts'
 import type { Values } from './options.ts'
+import type { Limits } from '../spec/limits.ts'
 import { Failure, errnoOf } from '../errors.ts'
 import type { Query } from './client.ts'
 
@@ -37,7 +39,7 @@ export interface CreateBody {
   AttachStdout: boolean
   AttachStderr: boolean
   StopSignal?: string | undefined
-  HostConfig: {
+  HostConfig: Limits & {
     Binds?: string[] | undefined
     NetworkMode?: string | undefined
     CapAdd?: string[] | undefined
@@ -47,12 +49,10 @@ export interface CreateBody {
     AutoRemove?: true | undefined
     SecurityOpt?: string[] | undefined
     ExtraHosts?: string[] | undefined
+    OomScoreAdj?: number | undefined
     ConsoleSize?: [number, number] | undefined
   }
   Glasspod: {
-    memory?: string | undefined
-    cpus?: string | undefined
-    pidsLimit?: string | undefined
     publish?: string[] | undefined
     ulimits?: string[] | undefined
     noPivot?: true | undefined
@@ -159,12 +159,11 @@ export const makeCreateRequest = (options: CreateValues, operands: string[], aro
         AutoRemove: ifSet(options.rm),
         SecurityOpt: orUndefined(options['security-opt'].map((option) => parseSecurityOption(option, around))),
         ExtraHosts: orUndefined(options['add-host']),
+        ...makeLimits(options),
+        OomScoreAdj: options['oom-score-adj'],
         ConsoleSize: options.tty ? around.size : undefined,
       },
       Glasspod: {
-        memory: options.memory,
-        cpus: options.cpus,
-        pidsLimit: options['pids-limit'],
         publish: orUndefined(options.publish),
         ulimits: orUndefined(options.ulimit),
         noPivot: ifSet(options['no-pivot']),

@@ -1,9 +1,12 @@
 /** `pod create` and `explain pod create` flags become the body of POST /glasspod/pods/create. */
+import { isAsked } from '../spec/limits.ts'
 import { parseLabels } from './env.ts'
+import { LIMIT_OPTIONS, makeLimits } from './limit-options.ts'
 import { badFlag } from './options.ts'
 import type { Values } from './options.ts'
 
 export const POD_OPTIONS = {
+  ...LIMIT_OPTIONS,
   'add-host': { type: 'list', metavar: 'NAME:IP', about: 'add a line to /etc/hosts' },
   hostname: { type: 'string', metavar: 'NAME', about: 'host name in the pod' },
   label: { type: 'list', short: 'l', metavar: 'KEY[=VALUE]', about: 'attach a label' },
@@ -32,12 +35,16 @@ const parseShare = (text: string): string[] => {
   return [...new Set(names)]
 }
 
-export const makePodBody = (options: Values<typeof POD_OPTIONS>) => ({
-  Name: options.name,
-  Share: options.share === undefined ? undefined : parseShare(options.share),
-  Hostname: options.hostname,
-  Publish: orUndefined(options.publish),
-  Labels: parseLabels(options.label),
-  Network: options.network,
-  ExtraHosts: orUndefined(options['add-host']),
-})
+export const makePodBody = (options: Values<typeof POD_OPTIONS>) => {
+  const limits = makeLimits(options)
+  return {
+    Name: options.name,
+    Share: options.share === undefined ? undefined : parseShare(options.share),
+    Hostname: options.hostname,
+    Publish: orUndefined(options.publish),
+    Labels: parseLabels(options.label),
+    Network: options.network,
+    ExtraHosts: orUndefined(options['add-host']),
+    Limits: isAsked(limits) ? limits : undefined,
+  }
+}

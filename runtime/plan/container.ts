@@ -7,6 +7,7 @@ import { planCredentials, type Filter } from '../kernel/credentials.ts'
 import { planAttachDevices, planDevpts, planOpenDevices } from '../kernel/devices.ts'
 import { planMask, planMissing, planPrivatePropagation, planReadonly } from '../kernel/mounts.ts'
 import { planJoinPid, planUnshare } from '../kernel/namespaces.ts'
+import { planOomScoreAdj } from '../kernel/oom-score.ts'
 import { planHostname, planLoopback } from '../kernel/own-network.ts'
 import { planMoveRoot, planOverlay, planPivotRoot, planReadonlyRoot, type Overlay } from '../kernel/rootfs.ts'
 import type { OciConfig } from '../spec/oci.ts'
@@ -80,6 +81,7 @@ const planInside = ({ config, overlay, filter, noPivot, host }: ContainerInput):
     ...planUnshare(['mnt', 'cgroup', ...own]),
     ...(own.includes('uts') ? planHostname(config.hostname) : []),
     ...planTellPid(),
+    ...planOomScoreAdj(process.oomScoreAdj),
     ...(own.includes('net') ? planLoopback() : []),
     ...planPrivatePropagation(),
     ...planOverlay(overlay),

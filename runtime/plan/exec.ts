@@ -6,6 +6,7 @@ import { calls, type Call } from '../init/call.ts'
 import { AT_FDCWD, flags } from '../init/uapi.ts'
 import { planCredentials, type Credentials } from '../kernel/credentials.ts'
 import { planJoin, type Namespace } from '../kernel/namespaces.ts'
+import { planOomScoreAdj } from '../kernel/oom-score.ts'
 import { planExecute } from './execve.ts'
 import { planTellPid } from './monitor.ts'
 import { planMonitored, planStdio } from './monitored.ts'
@@ -51,6 +52,7 @@ export const planExec = (input: ExecInput): Call[] => {
 
 const planInside = (input: ExecInput): Call[] => [
   ...planTellPid(),
+  ...planOomScoreAdj(input.process.oomScoreAdj),
   ...planJoin(
     'pidfd',
     input.namespaces.filter((namespace) => namespace !== 'pid'),

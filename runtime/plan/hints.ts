@@ -52,6 +52,12 @@ const HINTS: readonly Hint[] = [
   },
   { step: /^process\.cwd$/, error: /EACCES/, try: '--workdir with a directory that the user may enter' },
   {
+    step: /^process\.oom-score-adj$/,
+    error: /EACCES|EPERM/,
+    why: 'only with CAP_SYS_RESOURCE of the host may a process make itself less likely to be ended than it was',
+    try: 'cat /proc/self/oom_score_adj, and --oom-score-adj with that value or more',
+  },
+  {
     step: /^process\.unshare$/,
     error: /Operation not permitted|No space left/i,
     why: 'this kernel or its policy refuses user namespaces to ordinary users',

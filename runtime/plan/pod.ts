@@ -1,6 +1,7 @@
 /** The steps that make a pod, from the outside; its end is their undoing in reverse. */
 import { planMountMemory } from '../pod/memory.ts'
 import { planPause } from '../pod/pause.ts'
+import type { LimitLine } from './limits.ts'
 import type { ManPage, Step } from './step.ts'
 
 export interface PodInput {
@@ -12,8 +13,8 @@ export interface PodInput {
   network: 'bridge' | 'none' | 'host'
   /** Whether containers share memory too: not where there is only one. */
   memory: boolean
-  /** The pod's directory, and what its leaves may use of it. */
-  cgroup?: { path: string; controllers: readonly string[] }
+  /** The pod's directory, what its leaves may use of it, and the limits of all of them together. */
+  cgroup?: { path: string; controllers: readonly string[]; limits: readonly LimitLine[] }
   conflist: string
   publish: readonly string[]
 }
@@ -53,7 +54,17 @@ const call = (
 export const planCgroupRemoval = (path: string): Step =>
   call('cgroups.remove', 'End what is left in it, and remove it.', 'cgroups(7)', 'cgroups.remove', { path })
 
-const planPodCgroup = ({ path, controllers }: NonNullable<PodInput['cgroup']>): Step[] => [
+/** In a directory that is made and empty, so that the limit holds before the first process is in. */
+export const planLimitStep = (directory: string, { file, value }: LimitLine, why: string): Step => ({
+  kind: 'write',
+  id: `cgroups.${file}`,
+  why,
+  man: 'cgroups(7)',
+  path: `${directory}/${file}`,
+  value,
+})
+
+const planPodCgroup = ({ path, controllers, limits }: NonNullable<PodInput['cgroup']>): Step[] => [
   {
     kind: 'mkdir',
     id: 'cgroups.pod',
@@ -63,6 +74,13 @@ const planPodCgroup = ({ path, controllers }: NonNullable<PodInput['cgroup']>): 
     path,
     undo: planCgroupRemoval(path),
   },
+  ...limits.map((limit) =>
+    planLimitStep(
+      path,
+      limit,
+      `A limit of the pod holds for the sum of its containers: ${limit.file} is ${limit.value}.`,
+    ),
+  ),
   ...(controllers.length === 0
     ? []
     : [

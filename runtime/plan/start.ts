@@ -2,7 +2,7 @@
 import type { Call } from '../init/call.ts'
 import type { OciConfig } from '../spec/oci.ts'
 import { planLimits } from './limits.ts'
-import { planCgroupRemoval } from './pod.ts'
+import { planCgroupRemoval, planLimitStep } from './pod.ts'
 import type { Step } from './step.ts'
 
 export interface StartInput {
@@ -38,14 +38,13 @@ export const planStart = ({ directory, config, configText, cgroup, calls }: Star
           path: cgroup,
           undo: planCgroupRemoval(cgroup),
         },
-        ...planLimits(config.linux.resources).map(({ file, value }) => ({
-          kind: 'write' as const,
-          id: `cgroups.${file}`,
-          why: `The limit holds before the first process is in: ${file} is ${value}.`,
-          man: 'cgroups(7)' as const,
-          path: `${cgroup}/${file}`,
-          value,
-        })),
+        ...planLimits(config.linux.resources).map((limit) =>
+          planLimitStep(
+            cgroup,
+            limit,
+            `The limit holds before the first process is in: ${limit.file} is ${limit.value}.`,
+          ),
+        ),
       ]),
   {
     kind: 'write',

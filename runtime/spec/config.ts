@@ -3,10 +3,10 @@ import { Failure } from '../errors.ts'
 import { capabilitySets, planCapabilities } from '../kernel/capabilities.ts'
 import { parseUlimit } from '../kernel/rlimits.ts'
 import { DEFAULT_PATH } from '../plan/execve.ts'
-import { parseCpus, parsePidsLimit } from './cpus.ts'
 import type { CreateBody } from './create-body.ts'
-import { planMemory } from './memory-size.ts'
-import type { OciConfig, OciMount, OciProcess, OciResources } from './oci.ts'
+import { isAsked } from './limits.ts'
+import type { OciConfig, OciMount, OciProcess } from './oci.ts'
+import { planResources, type HostResources } from './resources.ts'
 import { resolveUser } from './users.ts'
 import { parseTmpfs, parseVolume } from './volumes.ts'
 
@@ -26,8 +26,8 @@ export interface ConfigInput {
   /** Texts of the image's /etc/passwd and /etc/group. */
   passwd: string | undefined
   group: string | undefined
-  /** Processors of this machine. */
-  cpus: number
+  /** What limits can be had of. */
+  resources: HostResources
   namespaces: OciConfig['linux']['namespaces']
   /** Whether a cgroup2 filesystem can be shown inside. */
   hasCgroup: boolean
@@ -129,25 +129,23 @@ export const planProcess = (
       ...(body.Glasspod?.ulimits ?? []).map(parseUlimit),
     ],
     noNewPrivileges: securityOptions(body).some((option) => /^no-new-privileges(?:[:=]true)?$/.test(option)),
+    ...planOomScoreAdj(body.HostConfig?.OomScoreAdj ?? 0),
   }
+}
+
+/** 0 is what clients send that do not ask: the agent's own value then stays. */
+const planOomScoreAdj = (value: number): Pick<OciProcess, 'oomScoreAdj'> => {
+  if (!Number.isInteger(value) || value < -1000 || value > 1000)
+    throw new Failure(`invalid value ${value}, range for oom score adj is [-1000, 1000]`, {
+      id: 'process.oom-score-adj',
+      see: 'proc_pid_oom_score_adj(5)',
+      exitCode: 125,
+      status: 400,
+    })
+  return value === 0 ? {} : { oomScoreAdj: value }
 }
 
 export const securityOptions = (body: CreateBody): string[] => body.HostConfig?.SecurityOpt ?? []
-
-export const planResources = ({ HostConfig, Glasspod }: CreateBody, cpus: number): OciResources => {
-  const memory = planMemory({
-    memory: Glasspod?.memory ?? (HostConfig?.Memory === undefined ? undefined : `${HostConfig.Memory}`),
-  })
-  const cpuText = Glasspod?.cpus ?? (HostConfig?.NanoCpus ? `${HostConfig.NanoCpus / 1e9}` : undefined)
-  const cpu = cpuText === undefined ? undefined : parseCpus(cpuText, cpus)
-  const pidsText = Glasspod?.pidsLimit ?? (HostConfig?.PidsLimit ? `${HostConfig.PidsLimit}` : undefined)
-  const pids = pidsText === undefined ? undefined : parsePidsLimit(pidsText)
-  return {
-    ...(memory.limit === undefined ? {} : { memory }),
-    ...(cpu === undefined ? {} : { cpu }),
-    ...(pids === undefined ? {} : { pids }),
-  }
-}
 
 const planMounts = ({ hasCgroup, podMounts, body }: ConfigInput): OciMount[] => {
   const standard: OciMount[] = [
@@ -195,22 +193,16 @@ const planMounts = ({ hasCgroup, podMounts, body }: ConfigInput): OciMount[] => 
 
 /** What clients of the Docker API may ask for and is not had here: refused by name, never dropped. */
 const UNSUPPORTED = [
-  ...['BlkioWeight', 'BlkioDeviceReadBps', 'BlkioDeviceWriteBps', 'BlkioDeviceReadIOps', 'BlkioDeviceWriteIOps'],
-  ...['CpuShares', 'CpuPeriod', 'CpuQuota', 'CpuRealtimePeriod', 'CpuRealtimeRuntime', 'CpusetCpus', 'CpusetMems'],
-  ...['MemoryReservation', 'MemorySwap', 'OomKillDisable', 'DeviceCgroupRules', 'Devices', 'DeviceRequests'],
+  // of version 1 of cgroups, or of the runtime's own directory
+  ...['BlkioWeight', 'BlkioWeightDevice', 'CpuRealtimePeriod', 'CpuRealtimeRuntime', 'KernelMemory', 'KernelMemoryTCP'],
+  ...['MemorySwappiness', 'OomKillDisable', 'CgroupParent', 'DeviceCgroupRules', 'Devices', 'DeviceRequests'],
   ...['Privileged', 'Mounts', 'VolumesFrom', 'GroupAdd', 'Sysctls', 'StorageOpt', 'PidMode', 'Links', 'Init'],
 ]
 
-const isAsked = (value: unknown): boolean =>
-  Array.isArray(value)
-    ? value.length > 0
-    : typeof value === 'object' && value !== null
-      ? Object.keys(value).length > 0
-      : Boolean(value)
-
-const refuseUnsupported = (body: CreateBody): void => {
-  const asked = Object.entries(body.HostConfig ?? {}).find(
-    ([name, value]) => UNSUPPORTED.includes(name) && isAsked(value),
+export const refuseUnsupported = (config: object): void => {
+  const asked = Object.entries(config).find(
+    // -1 is docker's way to say that swappiness is not asked for
+    ([name, value]) => UNSUPPORTED.includes(name) && isAsked(value) && value !== -1,
   )
   if (asked === undefined) return
   throw new Failure(`HostConfig.${asked[0]} is not supported`, {
@@ -221,7 +213,7 @@ const refuseUnsupported = (body: CreateBody): void => {
 }
 
 export const planConfig = (input: ConfigInput): OciConfig => {
-  refuseUnsupported(input.body)
+  refuseUnsupported(input.body.HostConfig ?? {})
   return {
     ociVersion: '1.2.0',
     hostname: input.hostname,
@@ -231,7 +223,7 @@ export const planConfig = (input: ConfigInput): OciConfig => {
     linux: {
       namespaces: input.namespaces,
       ...(input.cgroupsPath === undefined ? {} : { cgroupsPath: input.cgroupsPath }),
-      resources: planResources(input.body, input.cpus),
+      resources: planResources(input.body.HostConfig ?? {}, input.resources),
       maskedPaths: MASKED,
       readonlyPaths: READONLY,
     },

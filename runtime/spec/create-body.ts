@@ -2,6 +2,8 @@
  * What a client asks for: the body of the Docker Engine API's POST /containers/create, as far as it is honoured here,
  * and this project's own part, `Glasspod`, whose texts are those of the command line.
  */
+import type { Limits } from './limits.ts'
+
 export interface CreateBody {
   Image?: string
   Cmd?: string[] | string | null
@@ -20,7 +22,7 @@ export interface CreateBody {
   Glasspod?: GlasspodConfig | null
 }
 
-export interface HostConfig {
+export interface HostConfig extends Limits {
   Binds?: string[] | null
   NetworkMode?: string
   PortBindings?: Record<string, { HostIp?: string; HostPort?: string }[] | null> | null
@@ -31,17 +33,13 @@ export interface HostConfig {
   AutoRemove?: boolean
   SecurityOpt?: string[] | null
   ExtraHosts?: string[] | null
-  Memory?: number
-  NanoCpus?: number
-  PidsLimit?: number | null
+  /** 0: as the agent's. */
+  OomScoreAdj?: number
   Ulimits?: { Name: string; Soft: number; Hard: number }[] | null
   ConsoleSize?: [number, number] | null
 }
 
 export interface GlasspodConfig {
-  memory?: string
-  cpus?: string
-  pidsLimit?: string
   publish?: string[]
   ulimits?: string[]
   noPivot?: boolean

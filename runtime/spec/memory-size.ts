@@ -1,8 +1,9 @@
 /**
- * Sizes as people write them, and the memory limits made of them (`--memory`, `--memory-reservation`,
- * `--memory-swap`), to `linux.resources.memory` of config.json (runtime-spec config-linux.md#memory), in bytes.
+ * Sizes as people write them (`--memory 64m`), and the memory limits of Docker's HostConfig to `linux.resources.memory`
+ * of config.json (runtime-spec config-linux.md#memory), in bytes.
  */
 import { Failure } from '../errors.ts'
+import type { Limits } from './limits.ts'
 
 const UNITS: Readonly<Record<string, number>> = {
   '': 1,
@@ -37,6 +38,17 @@ export const parseMemorySize = (word: string): number => {
   return bytes
 }
 
+const BINARY = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
+
+/** 67108864 is 64MiB: four digits, powers of 1024, as docker stats shows memory (docker/go-units BytesSize). */
+export const formatMemorySize = (bytes: number): string => {
+  const unit = Math.min(BINARY.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(1, bytes)) / 10)))
+  return `${Number((bytes / 1024 ** unit).toPrecision(4))}${BINARY[unit] ?? ''}`
+}
+
+/** `--memory-swap`: as a size, and -1 for as much swap as there is. Failure `memory.size`. */
+export const parseSwap = (word: string): number => (word === '-1' ? -1 : parseMemorySize(word))
+
 /** `linux.resources.memory`, bytes; swap counts memory and swap together, -1 is without limit. */
 export interface MemoryResources {
   limit?: number
@@ -44,21 +56,19 @@ export interface MemoryResources {
   swap?: number
 }
 
-export interface MemoryRequest {
-  memory?: string | undefined
-  reservation?: string | undefined
-  /** -1: as much swap as there is. 0: as if not given. */
-  swap?: string | undefined
-}
+const isSize = (value: number, least: number): boolean => Number.isSafeInteger(value) && value >= least
 
 /**
  * The limits together, with Docker's rules (moby daemon/daemon_unix.go): 0 is no limit; at least 6 MB; memory and swap
- * together at least the memory; without --memory-swap as much swap as memory. Failure `memory.*`, exit 125.
+ * together at least the memory; without --memory-swap as much swap as memory, where the kernel counts swap by cgroups.
+ * Failure `memory.*`, exit 125.
  */
-export const planMemory = (request: MemoryRequest): MemoryResources => {
-  const limit = request.memory === undefined ? 0 : parseMemorySize(request.memory)
-  const reservation = request.reservation === undefined ? 0 : parseMemorySize(request.reservation)
-  const swap = request.swap === undefined ? 0 : request.swap === '-1' ? -1 : parseMemorySize(request.swap)
+export const planMemory = (limits: Limits, countsSwap = true): MemoryResources => {
+  const limit = limits.Memory ?? 0
+  const reservation = limits.MemoryReservation ?? 0
+  const swap = limits.MemorySwap ?? 0
+  if (!isSize(limit, 0) || !isSize(reservation, 0) || !isSize(swap, -1))
+    throw invalid('memory.size', 'a memory limit is a number of bytes', 'Memory, MemoryReservation: 0 or more')
   if (limit > 0 && limit < MINIMUM)
     throw invalid('memory.minimum', 'minimum memory limit allowed is 6MB', '--memory 6m or more')
   if (reservation > 0 && reservation < MINIMUM)
@@ -78,7 +88,8 @@ export const planMemory = (request: MemoryRequest): MemoryResources => {
       'it counts memory and swap together: for no swap give both the same value',
     )
   return {
-    ...(limit > 0 && { limit, swap: swap === 0 ? limit * 2 : swap }),
+    ...(limit > 0 && { limit }),
+    ...(limit > 0 && (countsSwap || swap !== 0) && { swap: swap === 0 ? limit * 2 : swap }),
     ...(reservation > 0 && { reservation }),
   }
 }

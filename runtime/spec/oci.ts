@@ -2,6 +2,10 @@
  * The OCI runtime specification's config.json, as far as this runtime reads it: the contract between what a user asks
  * for (flags, an image's config, a pod) and the plan that makes it (runtime-spec 1.2, config.md and config-linux.md).
  */
+import type { BlockIoResources } from './block-io.ts'
+import type { CpuResources, PidsResources } from './cpus.ts'
+import type { MemoryResources } from './memory-size.ts'
+
 export type NamespaceType = 'pid' | 'network' | 'mount' | 'ipc' | 'uts' | 'user' | 'cgroup'
 
 export interface OciMount {
@@ -29,12 +33,17 @@ export interface OciProcess {
   }
   rlimits: { type: string; soft: number | bigint; hard: number | bigint }[]
   noNewPrivileges: boolean
+  /** Absent: as the agent's. */
+  oomScoreAdj?: number
 }
 
 export interface OciResources {
-  memory?: { limit?: number; swap?: number }
-  cpu?: { quota?: number; period?: number }
-  pids?: { limit: number }
+  memory?: MemoryResources
+  cpu?: CpuResources
+  pids?: PidsResources
+  blockIO?: BlockIoResources
+  /** Files of the cgroup directory by their names. */
+  unified?: Record<string, string>
 }
 
 export interface OciConfig {

@@ -6,6 +6,7 @@ import { Failure } from '../../errors.ts'
 import type { CreateBody } from '../../spec/create-body.ts'
 import { readBody, route, Status, type Request, type Route } from '../http.ts'
 import { notRunning, resizeTerminal } from '../monitored.ts'
+import { refusePaused } from '../pause.ts'
 import { inspectContainer, summariseContainer } from './describe.ts'
 import { matchesFilters, parseFilters } from './filters.ts'
 import { readLogs } from './logs.ts'
@@ -36,6 +37,7 @@ export const containerRoutes = (agent: Agent): Route[] => {
     route('GET', '/containers/{id}/json', (request) => inspectContainer(agent, find(request))),
     route('POST', '/containers/{id}/start', async (request) => {
       const container = find(request)
+      if (agent.supervisor.isPaused(container)) throw refusePaused(container.record.name, 'it can be started')
       if (container.isRunning) return new Status(304)
       await agent.supervisor.start(container)
       return undefined
@@ -48,7 +50,7 @@ export const containerRoutes = (agent: Agent): Route[] => {
     }),
     route('POST', '/containers/{id}/restart', async (request) => {
       const container = find(request)
-      await agent.supervisor.stop(container, secondsOf(request.query.get('t')))
+      await agent.supervisor.stop(container, secondsOf(request.query.get('t')), 'restart')
       await agent.supervisor.start(container)
       return undefined
     }),
@@ -69,7 +71,9 @@ export const containerRoutes = (agent: Agent): Route[] => {
       return undefined
     }),
     route('POST', '/containers/{id}/exec', async (request) => {
-      const exec = agent.execs.create(find(request), await readBody<ExecBody>(request.raw))
+      const container = find(request)
+      if (agent.supervisor.isPaused(container)) throw refusePaused(container.record.name, 'exec')
+      const exec = agent.execs.create(container, await readBody<ExecBody>(request.raw))
       return new Status(201, { Id: exec.id })
     }),
     route('GET', '/exec/{id}/json', ({ params }) => {

@@ -3,6 +3,8 @@ import type { Image } from '../../../images/image.ts'
 import type { Agent } from '../agent.ts'
 import type { Container } from '../containers.ts'
 import type { PodRecord } from '../records.ts'
+import { readMemoryEvents } from '../../kernel/cgroups/events.ts'
+import type { HostConfig } from '../../spec/create-body.ts'
 import { planArgs } from '../../spec/config.ts'
 
 const seconds = (time: string | undefined): number => Math.floor(Date.parse(time ?? '') / 1000) || 0
@@ -22,10 +24,25 @@ const ago = (from: string | undefined): string => {
   return count === 0 ? 'Less than a second' : `${count} ${unit}${count === 1 ? '' : 's'}`
 }
 
-export const describeStatus = ({ record }: Container): string => {
-  if (record.status === 'running') return `Up ${ago(record.startedAt)}`
+/** As docker ps says it. `paused`: what the kernel says of it now. */
+export const describeStatus = ({ record }: Container, paused: boolean): string => {
+  if (record.status === 'running') return `Up ${ago(record.startedAt)}${paused ? ' (Paused)' : ''}`
   if (record.status === 'created') return 'Created'
-  return `Exited (${record.exitCode ?? 'unknown'}) ${ago(record.finishedAt)} ago`
+  const oom = record.death?.oomKilled === true ? ' (OOM killed)' : ''
+  return `Exited (${record.exitCode ?? 'unknown'}) ${ago(record.finishedAt)} ago${oom}`
+}
+
+const PAUSED = 'paused'
+
+/** Docker's word: a paused container runs, and is called paused. */
+export const stateOf = (agent: Agent, container: Container): string =>
+  agent.supervisor.isPaused(container) ? PAUSED : container.record.status
+
+/** Of this run or the last one; of a running one what the kernel has counted so far. */
+const isOomKilled = (agent: Agent, container: Container): boolean => {
+  const leaf = container.isRunning ? agent.supervisor.cgroup(container.record) : undefined
+  if (leaf === undefined) return container.record.death?.oomKilled === true
+  return (readMemoryEvents(leaf)?.oomKill ?? 0) > 0
 }
 
 /** The command as it would run; the image may be gone. */
@@ -37,6 +54,7 @@ const commandOf = async (agent: Agent, { record }: Container): Promise<string[]>
 export const summariseContainer = async (agent: Agent, container: Container) => {
   const { record } = container
   const pod = agent.pods.all.get(record.podId)
+  const paused = agent.supervisor.isPaused(container)
   return {
     Id: record.id,
     Names: [`/${record.name}`],
@@ -44,8 +62,8 @@ export const summariseContainer = async (agent: Agent, container: Container) => 
     ImageID: record.image.id,
     Command: (await commandOf(agent, container)).join(' '),
     Created: seconds(record.created),
-    State: record.status,
-    Status: describeStatus(container),
+    State: paused ? PAUSED : record.status,
+    Status: describeStatus(container, paused),
     Ports: container.isRunning ? await portsOf(agent, pod) : [],
     Labels: record.body.Labels ?? {},
     HostConfig: { NetworkMode: pod?.network ?? 'none' },
@@ -64,10 +82,15 @@ export const portsOf = async (agent: Agent, pod: PodRecord | undefined) =>
         Type: protocol,
       }))
 
+/** What --memory alone means for swap. */
+const describeSwap = (config: HostConfig | null | undefined) =>
+  config?.Memory && !config.MemorySwap ? { MemorySwap: config.Memory * 2 } : {}
+
 export const inspectContainer = async (agent: Agent, container: Container) => {
   const { record, directory } = container
   const { body } = record
   const pod = agent.pods.all.get(record.podId)
+  const paused = agent.supervisor.isPaused(container)
   const args = await commandOf(agent, container)
   return {
     Id: record.id,
@@ -76,16 +99,19 @@ export const inspectContainer = async (agent: Agent, container: Container) => {
     Args: args.slice(1),
     Name: `/${record.name}`,
     State: {
-      Status: record.status,
+      Status: paused ? PAUSED : record.status,
       Running: container.isRunning,
-      Paused: false,
+      Paused: paused,
       Restarting: false,
+      OOMKilled: isOomKilled(agent, container),
       Dead: false,
       Pid: container.isRunning ? (record.process?.pid ?? 0) : 0,
       ExitCode: record.exitCode ?? 0,
       Error: record.error ?? '',
       StartedAt: record.startedAt ?? '0001-01-01T00:00:00Z',
       FinishedAt: record.finishedAt ?? '0001-01-01T00:00:00Z',
+      Reason: record.death?.reason ?? '',
+      Evidence: record.death?.evidence ?? null,
     },
     Image: record.image.id,
     ImageName: record.image.name,
@@ -106,7 +132,11 @@ export const inspectContainer = async (agent: Agent, container: Container) => {
       Env: body.Env ?? [],
       Cmd: args,
     },
-    HostConfig: { ...body.HostConfig, AutoRemove: body.HostConfig?.AutoRemove ?? false },
+    HostConfig: {
+      ...body.HostConfig,
+      ...describeSwap(body.HostConfig),
+      AutoRemove: body.HostConfig?.AutoRemove ?? false,
+    },
     NetworkSettings: {
       IPAddress: pod?.ip ?? '',
       Networks: pod?.ip === undefined ? {} : { glasspod: { IPAddress: pod.ip } },
@@ -126,13 +156,16 @@ export const inspectContainer = async (agent: Agent, container: Container) => {
 export const summarisePod = async (agent: Agent, pod: PodRecord) => {
   const containers = agent.containers.inPod(pod)
   const running = containers.filter(({ isRunning }) => isRunning).length
+  const paused = containers.filter((container) => agent.supervisor.isPaused(container)).length
   const status = !agent.pods.isRunning(pod)
     ? containers.some(({ record }) => record.status === 'exited')
       ? 'Exited'
       : 'Created'
-    : running === containers.length
-      ? 'Running'
-      : 'Degraded'
+    : paused > 0 && paused === running
+      ? 'Paused'
+      : running === containers.length
+        ? 'Running'
+        : 'Degraded'
   return {
     Id: pod.id,
     Name: pod.name,
@@ -145,7 +178,12 @@ export const summarisePod = async (agent: Agent, pod: PodRecord) => {
     IP: pod.ip ?? '',
     InfraPid: pod.pause?.pid ?? 0,
     Ports: await portsOf(agent, agent.pods.isRunning(pod) ? pod : undefined),
-    Containers: containers.map(({ record }) => ({ Id: record.id, Name: record.name, State: record.status })),
+    Containers: containers.map((container) => ({
+      Id: container.record.id,
+      Name: container.record.name,
+      State: stateOf(agent, container),
+    })),
+    Limits: pod.limits ?? {},
     CgroupPath: agent.pods.cgroup(pod) ?? null,
   }
 }

@@ -2,6 +2,7 @@
 import type { Agent } from '../agent.ts'
 import type { Container } from '../containers.ts'
 import { Failure } from '../../errors.ts'
+import { stateOf } from './describe.ts'
 
 export type Filters = Map<string, string[]>
 
@@ -45,14 +46,15 @@ export const parseFilters = (text: string | null): Filters => {
 const isIdPrefix = (id: string, word: string): boolean =>
   /^(?:sha256:)?[0-9a-f]{4,64}$/.test(word) && id.replace(/^sha256:/, '').startsWith(word.replace(/^sha256:/, ''))
 
-const matches = (agent: Agent, { record }: Container, key: string, word: string): boolean => {
+const matches = (agent: Agent, container: Container, key: string, word: string): boolean => {
+  const { record } = container
   switch (key) {
     case 'name':
       return record.name.includes(word.replace(/^\//, ''))
     case 'id':
       return record.id.startsWith(word)
     case 'status':
-      return record.status === word
+      return stateOf(agent, container) === word
     case 'exited':
       return record.status === 'exited' && record.exitCode === Number(word)
     case 'ancestor':

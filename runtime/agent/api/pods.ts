@@ -3,6 +3,7 @@ import type { Agent } from '../agent.ts'
 import { Failure } from '../../errors.ts'
 import { readBody, route, Status, type Request, type Route } from '../http.ts'
 import type { PodRecord } from '../records.ts'
+import type { Limits } from '../../spec/limits.ts'
 import { summarisePod } from './describe.ts'
 
 interface PodBody {
@@ -13,6 +14,7 @@ interface PodBody {
   Labels?: Record<string, string>
   Network?: string
   ExtraHosts?: string[]
+  Limits?: Limits
 }
 
 const given = (text: string | undefined) => (text === '' ? undefined : text)
@@ -25,13 +27,14 @@ export const podRequest = (body: PodBody) => ({
   labels: body.Labels,
   network: given(body.Network),
   extraHosts: body.ExtraHosts,
+  limits: body.Limits,
 })
 
 export const podRoutes = (agent: Agent): Route[] => {
   const find = ({ params }: Request): PodRecord => agent.pods.find(params['id'] ?? '')
   const stop = async (pod: PodRecord, seconds: number) => {
     const running = agent.containers.inPod(pod).filter(({ isRunning }) => isRunning)
-    await Promise.all(running.map((container) => agent.supervisor.stop(container, seconds)))
+    await Promise.all(running.map((container) => agent.supervisor.stop(container, seconds, 'pod stop')))
     await agent.pods.stop(pod)
     agent.supervisor.onEnd()
   }

@@ -1,9 +1,9 @@
 /** The agent and its host: /version, /info, /_ping, /glasspod/agent. */
 import { cpus, hostname, totalmem, type } from 'node:os'
-import { readFileSync } from 'node:fs'
 import type { Agent } from '../agent.ts'
 import { Failure } from '../../errors.ts'
 import { hostArch } from '../../init/program.ts'
+import { readHandedDown } from '../../kernel/cgroups/controllers.ts'
 import { readPss } from '../../kernel/processes.ts'
 import { route, Status, type Answer, type Route } from '../http.ts'
 
@@ -16,15 +16,6 @@ const ping: Answer = ({ response }) => {
   response.setHeader('api-version', API_VERSION)
   response.setHeader('ostype', 'linux')
   return new Status(200, 'OK')
-}
-
-const readControllers = (directory: string | undefined): string[] => {
-  if (directory === undefined) return []
-  try {
-    return readFileSync(`${directory}/cgroup.controllers`, 'utf8').split(/\s+/).filter(Boolean)
-  } catch {
-    return []
-  }
 }
 
 export const systemRoutes = (agent: Agent): Route[] => [
@@ -54,8 +45,8 @@ export const systemRoutes = (agent: Agent): Route[] => [
     CgroupDriver: agent.node.cgroup === undefined ? 'none' : 'cgroupfs',
     SecurityOptions: ['name=seccomp,profile=builtin', 'name=rootless', 'name=userns'],
     Containers: agent.containers.all.size,
-    ContainersRunning: agent.running.length,
-    ContainersPaused: 0,
+    ContainersRunning: agent.running.filter((container) => !agent.supervisor.isPaused(container)).length,
+    ContainersPaused: agent.running.filter((container) => agent.supervisor.isPaused(container)).length,
     ContainersStopped: agent.containers.all.size - agent.running.length,
     Images: (await (await agent.images.store()).list()).length,
     Warnings: agent.warnings,
@@ -66,7 +57,7 @@ export const systemRoutes = (agent: Agent): Route[] => [
       runtimeDirectory: agent.node.paths.run,
       cgroup: agent.node.cgroup ?? null,
       cgroupReason: agent.node.holder?.cgroupReason ?? null,
-      controllers: readControllers(agent.node.cgroup),
+      controllers: agent.node.cgroup === undefined ? [] : readHandedDown(agent.node.cgroup),
       mappedIds: agent.node.host.mappedIds,
       uplink: agent.network.read()?.uplink?.program ?? null,
       uplinkMissing: agent.network.read()?.uplinkMissing ?? null,

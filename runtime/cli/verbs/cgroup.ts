@@ -1,6 +1,6 @@
+import { formatFacts } from '../cgroup-facts.ts'
 import type { CgroupNode, CgroupTree } from '../api.ts'
 import { type Paint, isColourful, makePaint } from '../colour.ts'
-import { formatSize } from '../human.ts'
 import { STDOUT, print, printJson } from '../output.ts'
 import { printable } from '../table.ts'
 import { FORMAT, NO_OPERANDS, defineVerb } from '../verb.ts'
@@ -8,21 +8,11 @@ import { FORMAT, NO_OPERANDS, defineVerb } from '../verb.ts'
 const DIM = 2
 const BOLD = 1
 
-/** A kernel file's value in its unit; one that is not known here is shown as it stands in the file. */
-const formatFact = (key: string, value: number | string): string => {
-  const number = Number(value)
-  if (key.startsWith('memory.') && Number.isFinite(number)) return `${key} ${formatSize(number)}`
-  if (key === 'cpu.stat usage_usec' && Number.isFinite(number)) return `cpu ${(number / 1e6).toFixed(2)}s`
-  if (key === 'cgroup.freeze') return number === 1 ? 'frozen' : ''
-  return `${key} ${value}`
-}
-
 const formatNode = (node: CgroupNode, paint: Paint): string[] => {
-  const facts = Object.entries(node.facts).map(([key, value]) => formatFact(key, value))
   const leaves = node.processes.map(({ pid, name }) => [`${pid} ${printable(name)}`])
   const branches = [...leaves, ...node.children.map((child) => formatNode(child, paint))]
   return [
-    [paint(BOLD, printable(node.name)), paint(DIM, node.kind), facts.filter((fact) => fact !== '').join(', ')]
+    [paint(BOLD, printable(node.name)), paint(DIM, node.kind), formatFacts(node.facts).join(', ')]
       .filter((part) => part !== '')
       .join('  '),
     ...branches.flatMap((lines, index) => {

@@ -18,12 +18,18 @@ const record: ContainerRecord = {
   restarts: 0,
 }
 const pod = { id: 'p1', name: 'shop', implicit: false } as PodRecord
-// Only its pods are looked at.
-const agentWith = (record: PodRecord) => ({ pods: { all: new Map([[record.id, record]]) } }) as unknown as Agent
+// Only its pods are looked at, and whether the container is paused.
+const agentWith = (record: PodRecord, paused = false) =>
+  ({ pods: { all: new Map([[record.id, record]]) }, supervisor: { isPaused: () => paused } }) as unknown as Agent
 const matches = (filters: unknown, agent = agentWith(pod)) =>
   matchesFilters(agent, new Container(record, '/none'), parseFilters(JSON.stringify(filters)))
 
 describe('filters', () => {
+  it('know a paused container as paused, and as nothing else', () => {
+    expect(matches({ status: ['paused'] }, agentWith(pod, true))).toBe(true)
+    expect(matches({ status: ['exited'] }, agentWith(pod, true))).toBe(false)
+  })
+
   it('are lists of words, or an older client’s flags', () => {
     expect(parseFilters('{"name":["web"],"status":["running","exited"]}')).toEqual(
       new Map([

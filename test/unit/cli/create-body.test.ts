@@ -83,10 +83,7 @@ describe('run flags', () => {
             "HOME=/root",
           ],
           "Glasspod": {
-            "cpus": "0.5",
-            "memory": "64m",
             "noPivot": true,
-            "pidsLimit": "20",
             "publish": [
               "8080:80",
             ],
@@ -110,7 +107,10 @@ describe('run flags', () => {
             "ExtraHosts": [
               "db:10.0.0.2",
             ],
+            "Memory": 67108864,
+            "NanoCpus": 500000000,
             "NetworkMode": "none",
+            "PidsLimit": 20,
             "ReadonlyRootfs": true,
             "SecurityOpt": [
               "no-new-privileges",
@@ -162,6 +162,32 @@ describe('run flags', () => {
     expect(requestOf('--entrypoint= busybox').body['Entrypoint']).toEqual([''])
   })
 
+  it('make Docker’s numbers and lists of limits', () => {
+    expect(
+      requestOf(
+        '--memory 64m --memory-swap -1 --memory-reservation 32m --cpu-shares 512 --cpu-period 5000 --cpu-quota -1 ' +
+          '--cpuset-cpus 0-1 --cpuset-mems 0 --pids-limit=-1 --device-read-bps /dev/vda:1mb ' +
+          '--device-write-iops /dev/vda:10 --cgroup-conf memory.high=48m --oom-score-adj 100 busybox',
+      ).body['HostConfig'],
+    ).toEqual({
+      Memory: 64 * 1024 * 1024,
+      MemorySwap: -1,
+      MemoryReservation: 32 * 1024 * 1024,
+      CpuShares: 512,
+      CpuPeriod: 5000,
+      CpuQuota: -1,
+      CpusetCpus: '0-1',
+      CpusetMems: '0',
+      PidsLimit: -1,
+      BlkioDeviceReadBps: [{ Path: '/dev/vda', Rate: 1024 * 1024 }],
+      BlkioDeviceWriteIOps: [{ Path: '/dev/vda', Rate: 10 }],
+      CgroupConf: { 'memory.high': '48m' },
+      OomScoreAdj: 100,
+    })
+    expect(requestOf('--memory 0 --cpus 0 busybox').body['HostConfig']).toEqual({})
+    expect(() => requestOf('--memory lots busybox')).toThrow("invalid size: 'lots'")
+  })
+
   it('name the file that is at fault', () => {
     expect(() => requestOf('--env-file none busybox')).toThrow('--env-file: read /here/none: ENOENT')
     expect(() => requestOf('--env-file bad busybox')).toThrow(`bad:1: a variable's name has no spaces: "A B=1"`)
@@ -199,6 +225,7 @@ describe('other bodies', () => {
     ).toMatchInlineSnapshot(
       `"{"Name":"shop","Share":["net","pid"],"Publish":["80:80"],"Labels":{"a":"b"},"Network":"none"}"`,
     )
+    expect(parse('--memory', '64m', '--pids-limit', '9').Limits).toEqual({ Memory: 64 * 1024 * 1024, PidsLimit: 9 })
     expect(() => parse('--share', 'net,user')).toThrow('--share takes net, ipc, uts, pid, not "user"')
   })
 

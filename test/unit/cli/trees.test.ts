@@ -63,7 +63,7 @@ describe('cgroup', () => {
   it('is a tree', () => {
     expect(formatCgroups(tree, plain)).toMatchInlineSnapshot(`
       "glasspod  root
-      ├─ web  container  memory.current 4.1MB, cpu 1.50s, pids.current 1
+      ├─ web  container  memory 3.91MiB, cpu 1.50s, pids 1
       │  └─ 7 httpd
       └─ db  container  frozen"
     `)

@@ -2,15 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, describe, expect, it } from 'vitest'
-import { isFailure } from '../../../runtime/errors.ts'
-import {
-  checkLimits,
-  killAll,
-  readControllers,
-  readMembers,
-  readTree,
-  removeTree,
-} from '../../../runtime/kernel/cgroups/leaf.ts'
+import { killAll, readMembers, readTree, removeTree } from '../../../runtime/kernel/cgroups/leaf.ts'
 import { useDirectory } from '../agent/temporary.ts'
 
 const { fresh } = useDirectory()
@@ -22,55 +14,17 @@ const fake = (files: Record<string, string>): string => {
   for (const [name, text] of Object.entries(files)) writeFileSync(`${directory}/${name}`, text)
   return directory
 }
-const factsOf = (act: () => void) => {
-  try {
-    act()
-  } catch (error) {
-    if (isFailure(error)) return { message: error.message, ...error.facts }
-    throw error
-  }
-  return undefined
-}
-
-describe('a limit', () => {
-  const memory = { memory: { limit: 64, swap: 64 } }
-
-  it('is enforced where the controller is there, and none needs nothing', () => {
-    expect(factsOf(() => checkLimits(fake({ 'cgroup.controllers': 'cpu memory pids\n' }), memory))).toBe(undefined)
-    expect(factsOf(() => checkLimits(undefined, {}))).toBe(undefined)
-  })
-
-  it('is refused by name where it is not', () => {
-    expect(factsOf(() => checkLimits(fake({ 'cgroup.controllers': 'hugetlb\n' }), memory))).toMatchObject({
-      message: 'memory.max = 64 cannot be enforced here',
-      id: 'cgroups.memory',
-      exitCode: 125,
-      found: expect.stringMatching(/^the memory controller is /) as string,
-    })
-    expect(factsOf(() => checkLimits(undefined, { pids: { limit: 1 } }))).toMatchObject({
-      id: 'cgroups.pids',
-      found: 'no cgroup directory is delegated to this user',
-    })
-  })
-
-  it('is not had by a name that another begins with', () => {
-    expect(factsOf(() => checkLimits(fake({ 'cgroup.controllers': 'cpuset' }), { cpu: { quota: 1 } }))?.id).toBe(
-      'cgroups.cpu',
-    )
-  })
-})
-
-describe('a directory', () => {
-  it('has the controllers that its file names', () => {
-    expect(readControllers(fake({ 'cgroup.controllers': 'cpu memory\n' }))).toEqual(['cpu', 'memory'])
-    expect(readControllers(fake({ 'cgroup.controllers': '\n' }))).toEqual([])
-    expect(readControllers(fresh())).toEqual([])
-  })
-})
-
 describe('the tree', () => {
   it('is what the files say, without what says nothing', () => {
-    const root = fake({ 'cgroup.procs': '', 'memory.max': 'max\n', 'pids.current': '3\n' })
+    const root = fake({
+      'cgroup.procs': '',
+      'memory.max': 'max\n',
+      'memory.events': 'oom 2\noom_kill 1\n',
+      'cpu.max': 'max 100000\n',
+      'cpuset.cpus': '\n',
+      'cpu.pressure': 'some avg10=1.50 avg60=0.00 avg300=0.00 total=7\n',
+      'pids.current': '3\n',
+    })
     mkdirSync(`${root}/leaf`)
     writeFileSync(`${root}/leaf/cgroup.procs`, '7\n8\n')
     writeFileSync(`${root}/leaf/cpu.stat`, 'usage_usec 42\nuser_usec 1\n')
@@ -78,7 +32,7 @@ describe('the tree', () => {
       path: root,
       name: root.split('/').at(-1),
       processes: [],
-      facts: { 'pids.current': '3' },
+      facts: { 'pids.current': '3', 'memory.events oom_kill': '1', 'cpu.pressure some avg10': '1.5' },
       children: [
         { path: `${root}/leaf`, name: 'leaf', processes: [7, 8], facts: { 'cpu.stat usage_usec': '42' }, children: [] },
       ],

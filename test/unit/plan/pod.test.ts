@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { planLimits } from '../../../runtime/plan/limits.ts'
 import { planPodSteps, type PodInput } from '../../../runtime/plan/pod.ts'
 import type { Step } from '../../../runtime/plan/step.ts'
 import { formatStep } from '../../../runtime/see/explain.ts'
@@ -9,7 +10,7 @@ const input: PodInput = {
   share: ['net', 'ipc', 'uts'],
   network: 'bridge',
   memory: true,
-  cgroup: { path: '/g/pod', controllers: ['cpu', 'memory'] },
+  cgroup: { path: '/g/pod', controllers: ['cpu', 'memory'], limits: [] },
   conflist: '/n/x.conflist',
   publish: ['8080:80'],
 }
@@ -43,8 +44,22 @@ describe('a pod', () => {
   })
 
   it('hands no controllers down where there are none', () => {
-    const ids = planPodSteps({ ...input, cgroup: { path: '/g', controllers: [] } }).map(({ id }) => id)
+    const ids = planPodSteps({ ...input, cgroup: { path: '/g', controllers: [], limits: [] } }).map(({ id }) => id)
     expect(ids).not.toContain('cgroups.controllers')
+  })
+
+  // cgroups(7): what a directory is limited to, all below it share; controllers go down a level at a time.
+  it('is limited as one, before the first process is in', () => {
+    const limits = planLimits({ memory: { limit: 64 }, pids: { limit: 9 } })
+    const lines = shell(planPodSteps({ ...input, cgroup: { path: '/g/pod', controllers: ['memory', 'pids'], limits } }))
+    expect(lines.split('\n').slice(0, 6)).toEqual([
+      'mkdir /g/pod',
+      '  # undo: cgroups.remove path=/g/pod',
+      'echo 64 > /g/pod/memory.max',
+      'echo 9 > /g/pod/pids.max',
+      "echo '+memory +pids' > /g/pod/cgroup.subtree_control",
+      'mkdir /g/pod/pause',
+    ])
   })
 
   it.each<[Partial<PodInput>, string]>([

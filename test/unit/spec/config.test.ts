@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { mergeEnv, planArgs, planConfig, planResources, type ConfigInput } from '../../../runtime/spec/config.ts'
+import { mergeEnv, planArgs, planConfig, type ConfigInput } from '../../../runtime/spec/config.ts'
 import type { CreateBody, HostConfig } from '../../../runtime/spec/create-body.ts'
+import { planResources, type HostResources } from '../../../runtime/spec/resources.ts'
 import { refusal } from '../kernel/refusal.ts'
 
 const image = {
@@ -11,13 +12,19 @@ const image = {
   user: 'app',
   workingDir: '/srv',
 }
+const resources: HostResources = {
+  cpus: 4,
+  sets: { cpus: '0-3', mems: '0' },
+  countsSwap: true,
+  device: () => ({ major: 8, minor: 16 }),
+}
 const input = (body: CreateBody, more: Partial<ConfigInput> = {}): ConfigInput => ({
   body,
   image,
   hostname: 'shop',
   passwd: 'app:x:1000:100::/home/app:/bin/sh\n',
   group: 'extra:x:20:app\n',
-  cpus: 4,
+  resources,
   namespaces: [{ type: 'pid' }],
   hasCgroup: true,
   podMounts: [{ destination: '/etc/hosts', type: 'bind', source: '/p/hosts', options: ['rbind'] }],
@@ -115,32 +122,73 @@ describe('a process', () => {
 })
 
 describe('resources', () => {
-  it.each<[CreateBody, object]>([
-    [{}, {}],
-    [{ HostConfig: { Memory: 0, NanoCpus: 0, PidsLimit: 0 } }, {}],
-    [{ HostConfig: { PidsLimit: null } }, {}],
-    [{ HostConfig: { PidsLimit: -1 } }, {}],
-    [{ HostConfig: { Memory: 64 << 20 } }, { memory: { limit: 64 << 20, swap: 128 << 20 } }],
-    [{ HostConfig: { NanoCpus: 1.5e9 } }, { cpu: { quota: 150_000, period: 100_000 } }],
-    [{ HostConfig: { PidsLimit: 9 } }, { pids: { limit: 9 } }],
-    [
-      { Glasspod: { memory: '64m', cpus: '0.5', pidsLimit: '7' } },
-      { memory: { limit: 64 << 20, swap: 128 << 20 }, cpu: { quota: 50_000, period: 100_000 }, pids: { limit: 7 } },
-    ],
-  ])('of %j', (body, resources) => expect(planResources(body, 4)).toEqual(resources))
+  const MiB = 1024 * 1024
+  const plan = (body: HostConfig, more: Partial<HostResources> = {}) => planResources(body, { ...resources, ...more })
 
-  it('that cannot be are refused', () => {
-    expect(refusal(() => planResources({ HostConfig: { NanoCpus: 5e9 } }, 4))).toContain(
-      'range of CPUs is from 0.01 to 4.00',
-    )
-    expect(refusal(() => planResources({ HostConfig: { Memory: 1 } }, 4))).toContain('6MB')
+  it.each<[HostConfig, object]>([
+    [{}, {}],
+    [{ Memory: 0, NanoCpus: 0, PidsLimit: 0, CpusetCpus: '', BlkioDeviceReadBps: [], CgroupConf: {} }, {}],
+    [{ PidsLimit: null, BlkioDeviceReadBps: null, CgroupConf: null }, {}],
+    [{ PidsLimit: -1 }, {}],
+    [{ Memory: 64 * MiB }, { memory: { limit: 64 * MiB, swap: 128 * MiB } }],
+    [{ NanoCpus: 1.5e9 }, { cpu: { quota: 150_000, period: 100_000 } }],
+    [{ CpuShares: 512, CpusetCpus: '0,2-3' }, { cpu: { shares: 512, cpus: '0,2-3' } }],
+    [{ PidsLimit: 9 }, { pids: { limit: 9 } }],
+    [
+      { BlkioDeviceWriteBps: [{ Path: '/dev/sdb', Rate: 7 }] },
+      { blockIO: { throttleWriteBpsDevice: [{ major: 8, minor: 16, rate: 7 }] } },
+    ],
+    [{ CgroupConf: { 'memory.high': '1m' } }, { unified: { 'memory.high': '1m' } }],
+  ])('of %j', (body, expected) => expect(plan(body)).toEqual(expected))
+
+  it('count no swap where the kernel does not, unless it is asked for', () => {
+    expect(plan({ Memory: 64 * MiB }, { countsSwap: false })).toEqual({ memory: { limit: 64 * MiB } })
+    expect(plan({ Memory: 64 * MiB, MemorySwap: 64 * MiB }, { countsSwap: false }).memory?.swap).toBe(64 * MiB)
   })
 
+  it('that cannot be are refused', () => {
+    expect(refusal(() => plan({ NanoCpus: 5e9 }))).toContain('range of CPUs is from 0.01 to 4.00')
+    expect(refusal(() => plan({ Memory: 1 }))).toContain('6MB')
+  })
+
+  // Clients of the API are not typed: what they send is judged before it is used.
+  it.each<[object, string]>([
+    [{ Memory: '64m' }, 'a memory limit is a number of bytes'],
+    [{ NanoCpus: 'x' }, 'range of CPUs'],
+    [{ CpuShares: 1.5 }, 'invalid CPU shares 1.5'],
+    [{ PidsLimit: 'x' }, "invalid pids limit: 'x'"],
+    [{ CpusetCpus: 9 }, 'requested CPUs are not available - requested 9, available: 0-3'],
+    [{ BlkioDeviceReadBps: { Path: '/dev/sda' } }, 'no list of devices'],
+    [{ BlkioDeviceReadBps: [{ Path: '/dev/sda', Rate: -1 }] }, 'invalid rate for device: /dev/sda:-1'],
+    [{ BlkioDeviceReadBps: [{}] }, 'invalid rate for device'],
+    [{ CgroupConf: { 'memory.high': 3 } }, 'invalid value for memory.high'],
+  ])('%j is no limit', (body, message) => expect(refusal(() => plan(body as HostConfig))).toContain(message))
+
   // Design, decision 8: a limit is never silently dropped. What the body's type does not name is not read at all.
-  it.each([{ MemorySwap: 1 << 30 }, { CpuQuota: 5000 }, { CpusetCpus: '0' }, { Privileged: true }, { Mounts: [{}] }])(
-    '%j is refused, not forgotten',
-    (more) => expect(refusal(() => config({ HostConfig: more as HostConfig }))).toContain(Object.keys(more)[0]),
+  it.each([
+    { MemorySwappiness: 10 },
+    { BlkioWeight: 5 },
+    { OomKillDisable: true },
+    { CpuRealtimePeriod: 1 },
+    { KernelMemory: 1 },
+    { Privileged: true },
+    { Mounts: [{}] },
+  ])('%j is refused, not forgotten', (more) =>
+    expect(refusal(() => config({ HostConfig: more as HostConfig }))).toContain(Object.keys(more)[0]),
   )
+
+  it('that docker sends without asking are not refused', () => {
+    const quiet = { MemorySwappiness: -1, OomKillDisable: false, BlkioWeight: 0, Devices: [], OomScoreAdj: 0 }
+    expect(config({ HostConfig: quiet }).linux.resources).toEqual({})
+  })
+
+  it('and the score of the OOM killer is the process’s', () => {
+    expect(config({ HostConfig: { OomScoreAdj: -17 } }).process.oomScoreAdj).toBe(-17)
+    expect(config({ HostConfig: { OomScoreAdj: 0 } }).process).not.toHaveProperty('oomScoreAdj')
+    expect(refusal(() => config({ HostConfig: { OomScoreAdj: 1001 } }))).toBe(
+      'invalid value 1001, range for oom score adj is [-1000, 1000]',
+    )
+  })
 })
 
 describe('mounts', () => {

@@ -1,7 +1,10 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
-import { parseCpus, parsePidsLimit } from '../../../runtime/spec/cpus.ts'
+import { describe, expect, test } from 'vitest'
+import { parseCpus, parsePidsLimit, planCpu, planPids } from '../../../runtime/spec/cpus.ts'
+import type { Limits } from '../../../runtime/spec/limits.ts'
 import { refusal } from '../kernel/refusal.ts'
+
+const plan = (word: string) => planCpu({ NanoCpus: parseCpus(word) }, 2)
 
 test.each([
   ['1.5', { quota: 150_000, period: 100_000 }],
@@ -11,10 +14,10 @@ test.each([
   ['1.', { quota: 100_000, period: 100_000 }],
   ['0.333333333', { quota: 33_333, period: 100_000 }],
   ['1.5000000000000', { quota: 150_000, period: 100_000 }],
-  ['0', undefined],
-  ['0.000', undefined],
+  ['0', {}],
+  ['0.000', {}],
 ])('--cpus %s', (word, resources) => {
-  expect(parseCpus(word, 2)).toEqual(resources)
+  expect(plan(word)).toEqual(resources)
 })
 
 test.each([
@@ -29,24 +32,47 @@ test.each([
   ['0x2', "invalid number of CPUs: '0x2'"],
   ['0.3333333333', "invalid number of CPUs: '0.3333333333': value is too precise"],
 ])('--cpus %j is refused', (word, message) => {
-  expect(refusal(() => parseCpus(word, 2))).toBe(message)
+  expect(refusal(() => plan(word))).toBe(message)
 })
 
 test('hundredths come out exact', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 12_800 }), (hundredths) => {
-      expect(parseCpus((hundredths / 100).toFixed(2), 128)?.quota).toBe(hundredths * 1000)
+      const NanoCpus = parseCpus((hundredths / 100).toFixed(2))
+      expect(planCpu({ NanoCpus }, 128).quota).toBe(hundredths * 1000)
     }),
   )
 })
 
+describe('period, quota and shares', () => {
+  test.each<[Limits, object]>([
+    [{ CpuQuota: 5000 }, { quota: 5000 }],
+    [{ CpuQuota: -1, CpuPeriod: 1000 }, { period: 1000 }],
+    [{ CpuShares: 2, CpuQuota: 0 }, { shares: 2 }],
+    [
+      { CpuQuota: -1, NanoCpus: 1e9 },
+      { quota: 100_000, period: 100_000 },
+    ],
+  ])('%j', (limits, resources) => expect(planCpu(limits, 2)).toEqual(resources))
+
+  test.each<[Limits, string]>([
+    [{ NanoCpus: 1e9, CpuPeriod: 5000 }, 'conflicting options: NanoCPUs and CPU Period cannot both be set'],
+    [{ NanoCpus: 1e9, CpuQuota: 5000 }, 'conflicting options: NanoCPUs and CPU Quota cannot both be set'],
+    [{ CpuPeriod: 999 }, 'CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)'],
+    [{ CpuPeriod: 1_000_001 }, 'CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)'],
+    [{ CpuQuota: 999 }, 'CPU cfs quota can not be less than 1ms (i.e. 1000)'],
+    [{ CpuShares: -1 }, 'invalid CPU shares -1'],
+  ])('%j is refused', (limits, message) => expect(refusal(() => planCpu(limits, 2))).toBe(message))
+})
+
 test('--pids-limit', () => {
-  expect([parsePidsLimit('100'), parsePidsLimit('-1'), parsePidsLimit('0'), parsePidsLimit('4194304')]).toEqual([
+  const plan = (word: string) => planPids({ PidsLimit: parsePidsLimit(word) })
+  expect([plan('100'), plan('-1'), plan('0'), plan('4194304')]).toEqual([
     { limit: 100 },
     undefined,
     undefined,
     { limit: 4_194_304 },
   ])
   for (const word of ['', '-2', '1.5', '4194305', '99999999', 'many'])
-    expect(refusal(() => parsePidsLimit(word))).toBe(`invalid pids limit: '${word}'`)
+    expect(refusal(() => plan(word))).toBe(`invalid pids limit: '${word}'`)
 })

@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { parseMemorySize, planMemory } from '../../../runtime/spec/memory-size.ts'
+import type { Limits } from '../../../runtime/spec/limits.ts'
+import {
+  formatMemorySize,
+  parseMemorySize,
+  parseSwap,
+  planMemory,
+  type MemoryResources,
+} from '../../../runtime/spec/memory-size.ts'
 import { refusal } from '../kernel/refusal.ts'
 
 const MiB = 1024 * 1024
@@ -35,41 +42,59 @@ test.each([
   expect(refusal(() => parseMemorySize(word))).toBe(message)
 })
 
+test.each([
+  [0, '0B'],
+  [1023, '1023B'],
+  [1024, '1KiB'],
+  [64 * MiB, '64MiB'],
+  [12.345 * MiB, '12.35MiB'],
+  [1.5 * 1024 * MiB, '1.5GiB'],
+])('%i is shown as %s', (bytes, text) => expect(formatMemorySize(bytes)).toBe(text))
+
+test('--memory-swap is a size, or -1', () => {
+  expect([parseSwap('-1'), parseSwap('1m')]).toEqual([-1, MiB])
+  expect(refusal(() => parseSwap('-2'))).toBe("invalid size: '-2'")
+})
+
 describe('limits together', () => {
-  test.each([
+  test.each<[Limits, MemoryResources]>([
     [{}, {}],
-    [{ memory: '0' }, {}],
-    [{ memory: '6m' }, { limit: 6 * MiB, swap: 12 * MiB }],
+    [{ Memory: 0 }, {}],
+    [{ Memory: 6 * MiB }, { limit: 6 * MiB, swap: 12 * MiB }],
     [
-      { memory: '512m', swap: '0' },
+      { Memory: 512 * MiB, MemorySwap: 0 },
       { limit: 512 * MiB, swap: 1024 * MiB },
     ],
     [
-      { memory: '512m', swap: '-1' },
+      { Memory: 512 * MiB, MemorySwap: -1 },
       { limit: 512 * MiB, swap: -1 },
     ],
     [
-      { memory: '512m', swap: '512m' },
+      { Memory: 512 * MiB, MemorySwap: 512 * MiB },
       { limit: 512 * MiB, swap: 512 * MiB },
     ],
-    [{ swap: '-1' }, {}],
+    [{ MemorySwap: -1 }, {}],
     [
-      { memory: '512m', reservation: '256m' },
+      { Memory: 512 * MiB, MemoryReservation: 256 * MiB },
       { limit: 512 * MiB, swap: 1024 * MiB, reservation: 256 * MiB },
     ],
-    [{ reservation: '256m' }, { reservation: 256 * MiB }],
+    [{ MemoryReservation: 256 * MiB }, { reservation: 256 * MiB }],
   ])('%o', (request, resources) => {
     expect(planMemory(request)).toEqual(resources)
   })
 
-  test.each([
-    [{ memory: '5m' }, 'minimum memory limit allowed is 6MB'],
-    [{ memory: '6291455' }, 'minimum memory limit allowed is 6MB'],
-    [{ reservation: '1k' }, 'minimum memory reservation allowed is 6MB'],
-    [{ memory: '10m', reservation: '11m' }, 'minimum memory limit can not be less than memory reservation limit'],
-    [{ swap: '1g' }, 'you should always set the memory limit when using memoryswap limit'],
-    [{ memory: '1g', swap: '512m' }, 'minimum memoryswap limit should be larger than memory limit'],
-    [{ memory: '1g', swap: '-2' }, "invalid size: '-2'"],
+  test.each<[Limits, string]>([
+    [{ Memory: 5 * MiB }, 'minimum memory limit allowed is 6MB'],
+    [{ Memory: 6 * MiB - 1 }, 'minimum memory limit allowed is 6MB'],
+    [{ MemoryReservation: 1024 }, 'minimum memory reservation allowed is 6MB'],
+    [
+      { Memory: 10 * MiB, MemoryReservation: 11 * MiB },
+      'minimum memory limit can not be less than memory reservation limit',
+    ],
+    [{ MemorySwap: 1024 * MiB }, 'you should always set the memory limit when using memoryswap limit'],
+    [{ Memory: 1024 * MiB, MemorySwap: 512 * MiB }, 'minimum memoryswap limit should be larger than memory limit'],
+    [{ Memory: 1024 * MiB, MemorySwap: -2 }, 'a memory limit is a number of bytes'],
+    [{ Memory: -1 }, 'a memory limit is a number of bytes'],
   ])('%o is refused', (request, message) => {
     expect(refusal(() => planMemory(request))).toBe(message)
   })

@@ -1,0 +1,70 @@
+/** New limits for a container that exists: of a running one the kernel's files, of any the record that the next run reads. */
+import { Failure } from '../errors.ts'
+import { changeLimits } from '../kernel/cgroups/limits.ts'
+import { planChange } from '../plan/limits.ts'
+import { refuseUnsupported } from '../spec/config.ts'
+import { pickLimits, type Limits } from '../spec/limits.ts'
+import { planResources } from '../spec/resources.ts'
+import type { Container, Containers } from './containers.ts'
+import { hostResources, requireLimits } from './limits.ts'
+import type { Node } from './node.ts'
+import type { Pods } from './pods.ts'
+import type { Supervisor } from './supervisor.ts'
+
+/** Body of POST /containers/ID/update: what is absent or 0 stays as it is. */
+export type UpdateBody = Limits & { RestartPolicy?: { Name?: string } | null }
+
+const refuse = (sentence: string, advice: string): Failure =>
+  new Failure(sentence, { id: 'container.update', try: advice, exitCode: 125, status: 409 })
+
+/** What --cpus says and what quota and period say are one limit: the newer way of saying it replaces the older. */
+const mergeCpu = (before: Limits, asked: Limits): Limits => {
+  const { NanoCpus, CpuPeriod, CpuQuota, ...rest } = before
+  if (asked.NanoCpus !== undefined) return rest
+  if (asked.CpuPeriod !== undefined || asked.CpuQuota !== undefined)
+    return {
+      ...rest,
+      ...(CpuPeriod === undefined ? {} : { CpuPeriod }),
+      ...(CpuQuota === undefined ? {} : { CpuQuota }),
+    }
+  return { ...rest, ...pickLimits({ NanoCpus, CpuPeriod, CpuQuota } as Limits) }
+}
+
+/** The limits that it then has. Failure `container.update` where memory would go over a --memory-swap that was set. */
+export const mergeLimits = (before: Limits, asked: Limits): Limits => {
+  const { Memory = 0, MemorySwap = 0 } = asked
+  if (MemorySwap === 0 && (before.MemorySwap ?? 0) > 0 && Memory > (before.MemorySwap ?? 0))
+    throw refuse(
+      'memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time',
+      '--memory-swap with --memory; it counts memory and swap together',
+    )
+  const { CgroupConf } = before
+  return {
+    ...mergeCpu(before, asked),
+    ...asked,
+    ...(asked.CgroupConf === undefined ? {} : { CgroupConf: { ...CgroupConf, ...asked.CgroupConf } }),
+  }
+}
+
+export const updateContainer = (
+  parts: { node: Node; pods: Pods; containers: Containers; supervisor: Supervisor },
+  container: Container,
+  body: UpdateBody,
+): void => {
+  const { record } = container
+  refuseUnsupported(body)
+  const policy = body.RestartPolicy?.Name ?? ''
+  if (policy !== '' && policy !== 'no') throw refuse(`restart policy ${policy} is not supported`, 'no')
+  const pod = parts.pods.get(record.podId)
+  const before = pickLimits(record.body.HostConfig ?? {})
+  const limits = mergeLimits(before, pickLimits(body))
+  const resources = requireLimits(parts.node, limits, pod)
+  const cgroup = container.isRunning ? parts.supervisor.cgroup(record) : undefined
+  if (cgroup !== undefined)
+    changeLimits(cgroup, planChange(planResources(before, hostResources(parts.node, pod)), resources))
+  record.body.HostConfig = { ...record.body.HostConfig, ...EMPTY_CPU, ...limits }
+  parts.containers.save(container)
+}
+
+/** What mergeCpu may have taken away. */
+const EMPTY_CPU: Limits = { NanoCpus: 0, CpuPeriod: 0, CpuQuota: 0 }

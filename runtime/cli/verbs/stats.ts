@@ -1,0 +1,62 @@
+import { isatty } from 'node:tty'
+import { isFailure } from '../../errors.ts'
+import type { ContainerSummary, Statistics } from '../api.ts'
+import { type Client, segment } from '../client.ts'
+import { STDOUT, print, printJson, write } from '../output.ts'
+import { formatStatistics, makeRow } from '../statistics.ts'
+import { FORMAT, NO_TRUNC, defineVerb } from '../verb.ts'
+
+/** Clears the screen and goes to its upper left corner (console_codes(4)). */
+const CLEAR = '\x1b[2J\x1b[H'
+
+const INTERVAL_MS = 1000
+
+/** Over a second: the agent takes two samples. */
+const readOne = (client: Client, name: string): Promise<Statistics> =>
+  client.get<Statistics>(`/containers/${segment(name)}/stats`, { stream: 'false' })
+
+/** Those that are there now; one that goes meanwhile is left out. */
+const readAll = async (client: Client, all: boolean): Promise<Statistics[]> => {
+  const containers = await client.get<ContainerSummary[]>('/containers/json', { all })
+  const answers = await Promise.all(
+    containers.map(({ Id }) =>
+      readOne(client, Id).catch((error: unknown) => {
+        if (isFailure(error) && error.facts.status === 404) return undefined
+        throw error
+      }),
+    ),
+  )
+  return answers.filter((answer) => answer !== undefined)
+}
+
+export const verb = defineVerb({
+  options: {
+    all: { type: 'boolean', short: 'a', about: 'not only running ones' },
+    format: FORMAT,
+    'no-stream': { type: 'boolean', about: 'once, not every second' },
+    'no-trunc': NO_TRUNC,
+  },
+  operands: { usage: '[CONTAINER...]', min: 0, max: Infinity },
+  example: 'glasspod stats --no-stream',
+  async run({ options, operands, agent }) {
+    const client = await agent()
+    await client.meet()
+    const once = options['no-stream']
+    for (;;) {
+      const next = Date.now() + INTERVAL_MS
+      const statistics =
+        operands.length === 0
+          ? await readAll(client, options.all)
+          : await Promise.all(operands.map((name) => readOne(client, name)))
+      const rows = statistics.map(makeRow)
+      if (options.format === 'json') printJson(rows)
+      else {
+        if (!once && isatty(STDOUT)) write(STDOUT, CLEAR)
+        print(formatStatistics(rows, options['no-trunc']))
+      }
+      if (once) return 0
+      // of what does not run the agent has nothing to measure, and answers at once
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, next - Date.now())))
+    }
+  },
+})

@@ -1,0 +1,55 @@
+/**
+ * What a container or a pod may use, in the words of the Docker Engine API (HostConfig, and the body of update), as far
+ * as it is enforced here. Numbers and lists: the texts of the command line are parsed before (spec/cpus.ts and others).
+ */
+export interface Limits {
+  /** Bytes; 0 is no limit. */
+  Memory?: number
+  /** Memory and swap together, bytes; 0: twice the memory, -1: no limit. */
+  MemorySwap?: number
+  MemoryReservation?: number
+  /** Billionths of a processor. */
+  NanoCpus?: number
+  /** Microseconds. */
+  CpuPeriod?: number
+  CpuQuota?: number
+  /** 2 to 262144, as version 1 of cgroups counted; 1024 is everybody's. */
+  CpuShares?: number
+  /** As in cpuset(7): 0-2,4. */
+  CpusetCpus?: string
+  CpusetMems?: string
+  /** 0 and -1 are no limit. */
+  PidsLimit?: number | null
+  BlkioDeviceReadBps?: ThrottledDevice[] | null
+  BlkioDeviceWriteBps?: ThrottledDevice[] | null
+  BlkioDeviceReadIOps?: ThrottledDevice[] | null
+  BlkioDeviceWriteIOps?: ThrottledDevice[] | null
+  /** Podman's: files of the cgroup directory as the kernel names them, {"memory.high": "64m"}. */
+  CgroupConf?: Record<string, string> | null
+}
+
+export interface ThrottledDevice {
+  /** A block device of the host: /dev/vda. */
+  Path: string
+  /** Bytes or operations a second. */
+  Rate: number
+}
+
+/** The keys that limits have: what an update may change, and what a pod may be given. */
+export const LIMITS = [
+  ...['Memory', 'MemorySwap', 'MemoryReservation', 'NanoCpus', 'CpuPeriod', 'CpuQuota', 'CpuShares'],
+  ...['CpusetCpus', 'CpusetMems', 'PidsLimit', 'CgroupConf'],
+  ...['BlkioDeviceReadBps', 'BlkioDeviceWriteBps', 'BlkioDeviceReadIOps', 'BlkioDeviceWriteIOps'],
+] as const satisfies readonly (keyof Limits)[]
+
+/** Zero, empty and absent all mean: not asked for (clients of the Docker API send every key). */
+export const isAsked = (value: unknown): boolean =>
+  Array.isArray(value)
+    ? value.length > 0
+    : typeof value === 'object' && value !== null
+      ? Object.keys(value).length > 0
+      : Boolean(value)
+
+/** Only what is asked for. */
+export const pickLimits = (from: Limits): Limits =>
+  Object.fromEntries(LIMITS.flatMap((key) => (isAsked(from[key]) ? [[key, from[key]]] : [])))

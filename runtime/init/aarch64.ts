@@ -3,7 +3,7 @@
  * syscall(2): number in x8, arguments in x0..x5, negative errno in x0.
  */
 import { Assembler } from './assembler.ts'
-import { OFFSET, RECORD_SIZE, type RunnerAddresses } from './record.ts'
+import { NOWHERE, OFFSET, RECORD_SIZE, type RunnerAddresses } from './record.ts'
 
 const EM_AARCH64 = 183
 const SVC = 0xd4000001
@@ -95,4 +95,8 @@ export const assembleAarch64 = ({ first, failure, fatal }: RunnerAddresses): Uin
   return code.finish()
 }
 
-export const AARCH64 = { machine: EM_AARCH64, assemble: assembleAarch64 }
+export const AARCH64 = {
+  machine: EM_AARCH64,
+  assemble: assembleAarch64,
+  codeLength: assembleAarch64(NOWHERE).length,
+}

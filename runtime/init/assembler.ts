@@ -16,10 +16,9 @@ export class Assembler {
     return this.emit(value & 0xff, (value >>> 8) & 0xff, (value >>> 16) & 0xff, (value >>> 24) & 0xff)
   }
 
-  /** A 64-bit little-endian word. */
-  quad(value: bigint): this {
-    const low = Number(value & 0xffffffffn)
-    return this.word(low).word(Number((value >> 32n) & 0xffffffffn))
+  /** A 64-bit little-endian word, of an address. */
+  quad(value: number): this {
+    return this.word(value % 2 ** 32).word(Math.floor(value / 2 ** 32))
   }
 
   label(name: string): this {

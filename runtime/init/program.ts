@@ -36,8 +36,7 @@ export interface Program {
 
 export const compileProgram = (list: readonly Call[], arch: Arch = hostArch()): Program => {
   const withFatal = list.some((call) => call.label === FATAL) ? list : [...list, EXIT_ON_ERROR]
-  const { machine, assemble } = ARCHITECTURES[arch]
-  const codeLength = assemble({ first: 0n, failure: 0n, fatal: 0n }).length
+  const { machine, assemble, codeLength } = ARCHITECTURES[arch]
   const base = dataAddress(codeLength)
   const data = new Data(withFatal.length * RECORD_SIZE)
   data.reserve({ at: FAILURE, size: 16 })
@@ -48,21 +47,20 @@ export const compileProgram = (list: readonly Call[], arch: Arch = hostArch()): 
   data.seal()
 
   const recordAt = new Map(withFatal.flatMap((call, index) => (call.label === undefined ? [] : [[call.label, index]])))
-  const addressOfRecord = (label: string | undefined): bigint => {
-    if (label === undefined) return 0n
+  const addressOfRecord = (label: string | undefined): number => {
+    if (label === undefined) return 0
     const index = recordAt.get(label)
     if (index === undefined) throw new Error(`no call is labelled ${label}`)
-    return base + BigInt(index * RECORD_SIZE)
+    return base + index * RECORD_SIZE
   }
   const bytes = data.finish(base)
-  const view = new DataView(bytes.buffer)
+  const view = new DataView(bytes.buffer, bytes.byteOffset)
   withFatal.forEach((call, index) => {
-    const word = (offset: number, value: bigint) =>
-      view.setBigUint64(index * RECORD_SIZE + offset, BigInt.asUintN(64, value), true)
+    const word = (offset: number, value: number | bigint) => putWord(view, index * RECORD_SIZE + offset, value)
     word(OFFSET.number, callNumber(call.call, arch))
     call.args.forEach((operand, argument) => word(OFFSET.args + 8 * argument, data.valueOf(operand, base)))
-    word(OFFSET.loads, BigInt(loadMask(call.args)))
-    word(OFFSET.result, call.result === undefined ? 0n : data.addressOf(call.result, base))
+    word(OFFSET.loads, loadMask(call.args))
+    word(OFFSET.result, call.result === undefined ? 0 : data.addressOf(call.result, base))
     word(OFFSET.tolerate, tolerateMask(call))
     word(OFFSET.onError, addressOfRecord(call.onError))
     word(OFFSET.onZero, addressOfRecord(call.onZero))
@@ -74,22 +72,33 @@ export const compileProgram = (list: readonly Call[], arch: Arch = hostArch()): 
   })
   return {
     elf: buildElf(machine, code, bytes, data.zeroed),
-    callAt: (address) => withFatal[Number(address - base) / RECORD_SIZE],
+    callAt: (address) => withFatal[(Number(address) - base) / RECORD_SIZE],
   }
 }
 
-const callNumber = (name: string, arch: Arch): bigint => {
-  if (name === 'jump') return -1n
+/** 64 bits in two's complement, into zeroed memory. Thousands for a container, and nearly all are small: no BigInt then. */
+const putWord = (view: DataView, at: number, value: number | bigint): void => {
+  if (typeof value === 'bigint') view.setBigUint64(at, BigInt.asUintN(64, value), true)
+  else if (value >= 0 && value <= 0xffffffff) view.setUint32(at, value, true)
+  else view.setBigInt64(at, BigInt(value), true)
+}
+
+const callNumber = (name: string, arch: Arch): number => {
+  if (name === 'jump') return -1
   const number = syscallNumber(arch, name)
   if (number === undefined) throw new Error(`${arch} has no system call ${name}`)
-  return BigInt(number)
+  return number
 }
 
 const loadMask = (args: readonly Operand[]): number =>
   args.reduce<number>((mask, operand, index) => (isLoad(operand) ? mask | (1 << index) : mask), 0)
 
-const tolerateMask = ({ tolerate = [] }: Call): bigint =>
-  tolerate === 'any' ? -1n : tolerate.reduce((mask, name) => mask | (1n << BigInt(ERRNO[name])), 0n)
+const tolerateMask = ({ tolerate }: Call): number | bigint =>
+  tolerate === undefined
+    ? 0
+    : tolerate === 'any'
+      ? -1
+      : tolerate.reduce((mask, name) => mask | (1n << BigInt(ERRNO[name])), 0n)
 
 const isLoad = (operand: Operand): operand is { load: string; offset?: number } =>
   typeof operand === 'object' && 'load' in operand
@@ -147,31 +156,34 @@ class Data {
     return this.end - this.initialised
   }
 
-  addressOf({ at, offset = 0 }: At, base: bigint): bigint {
-    return base + BigInt((this.named.get(at) ?? NaN) + offset)
+  addressOf({ at, offset = 0 }: At, base: number): number {
+    return placed(base, this.named.get(at)) + offset
   }
 
-  valueOf(operand: Operand, base: bigint): bigint {
-    const address = (offset: number | undefined) => base + BigInt(offset ?? NaN)
-    if (typeof operand === 'string') return address(this.texts.get(operand))
-    if (typeof operand !== 'object') return BigInt(operand)
-    if ('bytes' in operand) return address(this.blobs.get(operand.bytes))
-    if ('words' in operand) return address(this.arrays.get(operand))
+  valueOf(operand: Operand, base: number): number | bigint {
+    if (typeof operand === 'string') return placed(base, this.texts.get(operand))
+    if (typeof operand !== 'object') return operand
+    if ('bytes' in operand) return placed(base, this.blobs.get(operand.bytes))
+    if ('words' in operand) return placed(base, this.arrays.get(operand))
     if ('load' in operand) return this.addressOf({ at: operand.load, offset: operand.offset ?? 0 }, base)
     if ('at' in operand) return this.addressOf(operand, base)
-    return BigInt(operand.value)
+    return operand.value
   }
 
-  finish(base: bigint): Uint8Array {
+  finish(base: number): Uint8Array {
     const bytes = Buffer.alloc(this.initialised)
+    const view = new DataView(bytes.buffer, bytes.byteOffset)
     for (const [text, at] of this.texts) bytes.write(text, at)
     for (const [blob, at] of this.blobs) bytes.set(blob, at)
     for (const [operand, at] of this.arrays) {
       if (typeof operand !== 'object' || !('words' in operand)) continue
-      operand.words.forEach((word, index) =>
-        bytes.writeBigUInt64LE(BigInt.asUintN(64, this.valueOf(word, base)), at + 8 * index),
-      )
+      operand.words.forEach((word, index) => putWord(view, at + 8 * index, this.valueOf(word, base)))
     }
     return bytes
   }
+}
+
+const placed = (base: number, offset: number | undefined): number => {
+  if (offset === undefined) throw new Error('an operand was not placed')
+  return base + offset
 }

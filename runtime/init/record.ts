@@ -23,9 +23,12 @@ export const OFFSET = {
 /** Addresses that the runner carries in its code. */
 export interface RunnerAddresses {
   /** First record. */
-  first: bigint
+  first: number
   /** Two words: where the runner notes the failing record's address and the negative errno. */
-  failure: bigint
+  failure: number
   /** Record to go on with after an error that is not tolerated. */
-  fatal: bigint
+  fatal: number
 }
+
+/** To learn how long the code is, which does not depend on them. */
+export const NOWHERE: RunnerAddresses = { first: 0, failure: 0, fatal: 0 }

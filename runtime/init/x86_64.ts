@@ -3,7 +3,7 @@
  * syscall(2): number in rax, arguments in rdi rsi rdx r10 r8 r9, negative errno in rax; rcx and r11 are clobbered.
  */
 import { Assembler } from './assembler.ts'
-import { OFFSET, RECORD_SIZE, type RunnerAddresses } from './record.ts'
+import { NOWHERE, OFFSET, RECORD_SIZE, type RunnerAddresses } from './record.ts'
 
 const EM_X86_64 = 62
 
@@ -80,4 +80,4 @@ export const assembleX86 = ({ first, failure, fatal }: RunnerAddresses): Uint8Ar
   return code.finish()
 }
 
-export const X86_64 = { machine: EM_X86_64, assemble: assembleX86 }
+export const X86_64 = { machine: EM_X86_64, assemble: assembleX86, codeLength: assembleX86(NOWHERE).length }

@@ -93,7 +93,7 @@ describe.runIf(process.arch === 'x64')('a compiled program', () => {
 })
 
 describe('the runners', () => {
-  const addresses = { first: 0x410000n, failure: 0x420000n, fatal: 0x430000n }
+  const addresses = { first: 0x410000, failure: 0x420000, fatal: 0x430000 }
   const digest = (code: Uint8Array) => `${code.length} ${createHash('sha256').update(code).digest('hex').slice(0, 16)}`
 
   it('are these bytes', () => {

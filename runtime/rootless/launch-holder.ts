@@ -2,6 +2,7 @@
 import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { Failure } from '../errors.ts'
+import { readMembers } from '../kernel/cgroups/leaf.ts'
 import { isAlive, readIdentity, type ProcessIdentity } from '../kernel/processes.ts'
 import { launchProgram } from '../launch.ts'
 import { prepareNodeCgroup, readDelegation, type Delegation, type NodeCgroup } from './cgroup-delegation.ts'
@@ -52,9 +53,9 @@ const findBase = (name: string): Delegation => {
   const delegation = readDelegation()
   const { own } = delegation
   if (own === undefined || !isOurScope(own, name)) return delegation
-  // this process itself would keep the scope from passing controllers on
+  // this process and the flock(1) that it started would keep the scope from passing controllers on
   mkdirSync(`${own}/launch`, { recursive: true })
-  writeFileSync(`${own}/launch/cgroup.procs`, '0')
+  for (const pid of readMembers(own)) writeFileSync(`${own}/launch/cgroup.procs`, `${pid}`)
   return { ...delegation, base: own, reason: undefined }
 }
 

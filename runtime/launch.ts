@@ -7,7 +7,7 @@ import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import type { Socket } from 'node:net'
 import { basename, dirname } from 'node:path'
 import { constants } from 'node:os'
-import { Failure } from './errors.ts'
+import { Failure, type FailureFacts } from './errors.ts'
 import type { Call } from './init/call.ts'
 import { compileProgram, type Program } from './init/program.ts'
 import { STATUS_FRAME } from './plan/monitor.ts'
@@ -53,7 +53,7 @@ const runProgram = async (
   const status = child.stdio[3] as Socket
   const frames: Buffer[] = []
   let pid: number | undefined
-  let failure: Failure | undefined
+  let refused: Refusal | undefined
   let fail: (error: unknown) => void = () => undefined
   const failed = new Promise<never>((_, reject) => {
     fail = reject
@@ -73,7 +73,7 @@ const runProgram = async (
       for (; bytes.length >= STATUS_FRAME; bytes = bytes.subarray(STATUS_FRAME)) {
         const frame = bytes.subarray(0, STATUS_FRAME)
         const errno = Number(frame.readBigInt64LE(8))
-        if (errno < 0) failure = describeFailure(program, frame.readBigUInt64LE(0), -errno)
+        if (errno < 0) refused = { address: frame.readBigUInt64LE(0), errno: -errno }
         else {
           pid = Number(frame.toString('latin1').replace(/\0.*$/s, ''))
           try {
@@ -90,10 +90,22 @@ const runProgram = async (
     status.once('close', resolve)
     status.once('error', () => resolve())
   })
+  child.once('exit', (code) => {
+    if (code !== 0 && child.pid !== undefined) endGroup(child.pid)
+  })
   await Promise.race([told, failed])
-  if (failure !== undefined) throw failure
+  if (refused !== undefined) throw await describeFailure(program, refused, cwd)
   if (pid === undefined) throw await describeEarlyEnd(child, command, errorFile)
   return pid
+}
+
+/** unshare(1) with --map-auto leaves its helper waiting for ever when it fails: with our end of the status in its hands. */
+const endGroup = (pid: number): void => {
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // nobody was left
+  }
 }
 
 /** The program never spoke: what ran it (unshare, nsenter) failed, and said why on its standard error. */
@@ -107,11 +119,25 @@ const describeEarlyEnd = async (
   const ending = child.signalCode ?? `exit code ${child.exitCode}`
   return new Failure(`${command}: ${said === '' ? ending : said.replace(/^\S+: /, '')}`, {
     id: `process.${command.split('/').at(-1)}`,
-    ...hintFor(`process.${command}`, said),
+    ...(await findReason(`process.${command.split('/').at(-1)}`, said, dirname(errorFile))),
   })
 }
 
-const describeFailure = (program: Program, address: bigint, errno: number): Failure => {
+/** What is known of such an error; where a probe knows more, what it finds on this machine now. */
+const findReason = async (step: string, error: string, directory: string): Promise<FailureFacts> => {
+  const { probes = [], ...facts } = hintFor(step, error)
+  if (probes.length === 0) return facts
+  const { diagnose } = await import('./see/doctor/diagnose.ts')
+  return { ...(await diagnose(probes, directory)), ...facts }
+}
+
+interface Refusal {
+  /** Of the call's record. */
+  address: bigint
+  errno: number
+}
+
+const describeFailure = async (program: Program, { address, errno }: Refusal, directory: string): Promise<Failure> => {
   const call = program.callAt(address)
   const name = ERRNO_NAME.get(errno) ?? `errno ${errno}`
   if (call === undefined) return new Failure(`init program: ${name}`, { id: 'process.init' })
@@ -123,7 +149,7 @@ const describeFailure = (program: Program, address: bigint, errno: number): Fail
     return call.id.startsWith('layer.') && typeof arg === 'object' && 'bytes' in arg ? [arg.shown] : []
   })
   const sentence = `${[call.call, ...(texts.length > 0 ? texts : [call.id])].join(' ')}: ${describeErrno(name)}`
-  return new Failure(sentence, { id: call.id, see: call.man, ...hintFor(call.id, name) })
+  return new Failure(sentence, { id: call.id, see: call.man, ...(await findReason(call.id, name, directory)) })
 }
 
 /** 127: there is no such program; 126: there is, and it cannot be executed (as a shell has it). */

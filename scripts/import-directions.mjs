@@ -1,6 +1,6 @@
 /**
  * A lint rule: imports point one way (docs/architecture.md). Each zone says which folder may not reach which, and why.
- * Paths are relative to the checkout; `except` lists what may be reached all the same.
+ * Paths are relative to the checkout; `except` lists what may be reached all the same, `exempt` who may.
  */
 import { dirname, relative, resolve } from 'node:path'
 
@@ -15,7 +15,10 @@ export const importDirections = {
   },
   create(context) {
     const file = relative(context.cwd, context.filename)
-    const zones = context.options[0].filter(({ target }) => target.some((folder) => isBelow(file, folder)))
+    const zones = context.options[0].filter(
+      ({ target, exempt = [] }) =>
+        target.some((folder) => isBelow(file, folder)) && !exempt.some((folder) => isBelow(file, folder)),
+    )
     const check = (node) => {
       const source = node.source?.value
       if (typeof source !== 'string' || !source.startsWith('.')) return

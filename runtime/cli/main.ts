@@ -41,6 +41,11 @@ export const VERBS: readonly VerbEntry[] = [
   { name: 'explain', summary: 'print the steps that a verb would take', load: () => import('./verbs/explain.ts') },
   { name: 'graph', summary: 'show who shares which namespace', load: () => import('./verbs/graph.ts') },
   { name: 'cgroup', summary: 'show the tree of cgroups', load: () => import('./verbs/cgroup.ts') },
+  {
+    name: 'doctor',
+    summary: 'find out why containers do not run here',
+    load: () => import('./verbs/doctor.ts'),
+  },
   { name: 'agent start', summary: 'start the agent, if it does not run', load: () => import('./verbs/agent-start.ts') },
   { name: 'agent status', summary: 'show whether the agent runs', load: () => import('./verbs/agent-status.ts') },
   { name: 'agent stop', summary: 'end the agent', load: () => import('./verbs/agent-stop.ts') },

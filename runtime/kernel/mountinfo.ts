@@ -7,6 +7,10 @@ export interface MountEntry {
   type: string
   /** Of this mount or of the filesystem behind it: either is enough to refuse a write. */
   isReadonly: boolean
+  /** Of this mount: `nosuid`, `noexec`. */
+  options: string[]
+  /** Of the filesystem behind it: the controllers of a cgroup version 1. */
+  filesystemOptions: string[]
 }
 
 /** Blanks in paths are octal escapes. */
@@ -19,8 +23,9 @@ export const parseMountinfo = (text: string): MountEntry[] =>
     const [, , , root = '/', mountPoint, options = ''] = front.split(' ')
     const [type = '', , filesystem = ''] = back.split(' ')
     if (mountPoint === undefined) return []
-    const isReadonly = [options, filesystem].some((list) => list.split(',').includes('ro'))
-    return [{ mountPoint: unescape(mountPoint), root: unescape(root), type, isReadonly }]
+    const lists = { options: options.split(','), filesystemOptions: filesystem.split(',') }
+    const isReadonly = Object.values(lists).some((list) => list.includes('ro'))
+    return [{ mountPoint: unescape(mountPoint), root: unescape(root), type, isReadonly, ...lists }]
   })
 
 /** The mount that a path without links lies on: the longest name, and of several at one place the last. */

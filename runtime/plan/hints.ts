@@ -4,16 +4,13 @@ import type { FailureFacts } from '../errors.ts'
 interface Hint extends Pick<FailureFacts, 'why' | 'try' | 'see'> {
   step: RegExp
   error: RegExp
+  /** Of `glasspod doctor`: conditions that may be the cause; why, what was found and what to try then come from them. */
+  probes?: readonly string[]
 }
 
 const HINTS: readonly Hint[] = [
-  {
-    step: /^mounts\.proc$/,
-    error: /EPERM/,
-    why: 'a user namespace may mount a new /proc only while a fully visible one is mounted',
-    try: 'run outside the container you are in',
-    see: 'proc(5), mount_namespaces(7)',
-  },
+  { step: /^mounts\.proc$/, error: /EPERM/, probes: ['mounts.proc'] },
+  { step: /^mounts\.sys$/, error: /EPERM/, probes: ['mounts.sys'] },
   {
     step: /^mounts\.volume\.sys\./,
     error: /ENOENT|EPERM/,
@@ -22,9 +19,8 @@ const HINTS: readonly Hint[] = [
   },
   {
     step: /^rootfs\.overlay$/,
-    error: /EPERM|EINVAL|ENODEV/,
-    why: 'overlay in a user namespace needs Linux 5.11, the overlay module, and a filesystem that can hold its upper layer',
-    try: 'modprobe overlay as root; or put --root on ext4, xfs, btrfs or tmpfs',
+    error: /EPERM|EINVAL|ENODEV|ENOSPC/,
+    probes: ['rootfs.overlay', 'kernel.version', 'root.space'],
   },
   {
     step: /^layer\.(xattr|opaque)$/,
@@ -59,25 +55,20 @@ const HINTS: readonly Hint[] = [
   },
   {
     step: /^process\.unshare$/,
-    error: /Operation not permitted|No space left/i,
-    why: 'this kernel or its policy refuses user namespaces to ordinary users',
-    try: 'sysctl user.max_user_namespaces kernel.unprivileged_userns_clone kernel.apparmor_restrict_unprivileged_userns',
-    see: 'user_namespaces(7)',
+    error: /newuidmap|newgidmap|uid_map|subuid/i,
+    probes: ['ids.map', 'ids.newuidmap', 'ids.newgidmap', 'ids.subuid', 'ids.subgid', 'userns.capabilities'],
   },
+  { step: /^process\.(unshare|nsenter)$/, error: /failed to execute .*Permission denied/i, probes: ['root.noexec'] },
   {
     step: /^process\.unshare$/,
-    error: /newuidmap|newgidmap|uid_map|subuid/i,
-    why: 'newuidmap(1) and newgidmap(1) give an ordinary user more than one id',
-    try: 'apt-get install uidmap; sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $USER',
-    see: 'subuid(5), newuidmap(1)',
+    error: /Operation not permitted|No space left/i,
+    probes: ['userns.create', 'userns.capabilities', 'userns.kinds'],
   },
 ]
 
-export const hintFor = (step: string, error: string): Pick<FailureFacts, 'why' | 'try' | 'see'> => {
+export const hintFor = (step: string, error: string): Omit<Hint, 'step' | 'error'> => {
   const hint = HINTS.find((candidate) => candidate.step.test(step) && candidate.error.test(error))
-  return {
-    ...(hint?.why === undefined ? {} : { why: hint.why }),
-    ...(hint?.try === undefined ? {} : { try: hint.try }),
-    ...(hint?.see === undefined ? {} : { see: hint.see }),
-  }
+  if (hint === undefined) return {}
+  const { step: _step, error: _error, ...facts } = hint
+  return facts
 }

@@ -30,13 +30,20 @@ const myUid = (): number => process.getuid?.() ?? 0
 
 /** Makes the directory, or finds that it is ours already; never takes one that others can write, or foreign data. */
 export const prepareRoot = (root: string): void => {
-  const { marker } = layout(root)
   try {
     mkdirSync(root, { recursive: true, mode: 0o700 })
     accessSync(root, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (error) {
     throw refuseRoot(root, error, myUid())
   }
+  assertOurs(root)
+  const { marker } = layout(root)
+  if (!existsSync(marker)) writeFileSync(marker, MARKER_TEXT, { mode: 0o600 })
+}
+
+/** @throws {Failure} `root.owner`, `root.foreign`: a directory that is there and not ours, or has other things in it */
+export const assertOurs = (root: string): void => {
+  const { marker } = layout(root)
   const { uid, mode } = lstatSync(realpathSync(root))
   if (uid !== myUid() || (mode & 0o022) !== 0) {
     throw new Failure(`root directory ${root} is not ours alone`, {
@@ -56,7 +63,6 @@ export const prepareRoot = (root: string): void => {
       try: 'an empty directory, or one that does not exist',
     })
   }
-  writeFileSync(marker, MARKER_TEXT, { mode: 0o600 })
 }
 
 /** Twelve digits for one root directory, wherever it was reached from. */

@@ -4,7 +4,7 @@ import { Failure } from '../errors.ts'
 import { parsePasswd, type PasswdEntry } from '../spec/users.ts'
 import { readCurrentBuild, readRuntimeDirectory, socketIn, SYSTEM_HOME, type Bundle } from './root-directory.ts'
 import { isAnswering } from './socket.ts'
-import { formatFreeRange } from './subids.ts'
+import { formatFreeRange } from './subid-ranges.ts'
 
 export const SYSTEM_USER = 'glasspod'
 

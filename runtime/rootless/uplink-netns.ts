@@ -1,5 +1,8 @@
 /** The network namespace behind a holder, and what is in it. */
 import { Failure } from '../errors.ts'
+import { runProgram } from './run-program.ts'
+
+const TIMEOUT_MS = 10_000
 
 export const readHolderNamespace = (pid: number): string => `/proc/${pid}/ns/net`
 
@@ -17,17 +20,23 @@ export const readDeviceAddress = async (
   device: string,
   prefix: readonly string[],
 ): Promise<string> => {
-  const { execa } = await import('execa')
-  const [program = 'nsenter', ...args] = [
-    ...prefix,
-    ...['nsenter', `--net=${readHolderNamespace(netnsPid)}`, '--', 'ip', '-json', 'address', 'show', 'dev', device],
+  const show = [
+    'nsenter',
+    `--net=${readHolderNamespace(netnsPid)}`,
+    '--',
+    'ip',
+    '-json',
+    'address',
+    'show',
+    'dev',
+    device,
   ]
-  const { stdout, stderr } = await execa(program, args, { reject: false })
-  const address = stdout === undefined || stdout === '' ? undefined : parseDeviceAddress(stdout)
+  const { printed, said } = await runProgram([...prefix, ...show], process.env, { timeoutMs: TIMEOUT_MS })
+  const address = printed === '' ? undefined : parseDeviceAddress(printed)
   if (address !== undefined) return address
   throw new Failure(`uplink: ${device} has no IPv4 address`, {
     id: 'uplink.address',
-    found: stderr || undefined,
+    found: said || undefined,
     try: 'pasta copies the address of the interface that has the default route: ip route show default',
     exitCode: 125,
   })
@@ -35,11 +44,7 @@ export const readDeviceAddress = async (
 
 /** Loads a ruleset into the namespace; false where nft(8) or the kernel refuses it. */
 export const loadRules = async (netnsPid: number, rules: string, prefix: readonly string[]): Promise<boolean> => {
-  const { execa } = await import('execa')
-  const [program = 'nsenter', ...args] = [
-    ...prefix,
-    ...['nsenter', `--net=${readHolderNamespace(netnsPid)}`, '--', 'nft', '-f', '-'],
-  ]
-  const { failed } = await execa(program, args, { input: rules, reject: false })
-  return !failed
+  const load = ['nsenter', `--net=${readHolderNamespace(netnsPid)}`, '--', 'nft', '-f', '-']
+  const { code } = await runProgram([...prefix, ...load], process.env, { timeoutMs: TIMEOUT_MS, input: rules })
+  return code === 0
 }

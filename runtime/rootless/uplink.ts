@@ -9,14 +9,15 @@ import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
-import { errnoOf, Failure } from '../errors.ts'
+import { Failure } from '../errors.ts'
 import { isAlive, readIdentity, type ProcessIdentity } from '../kernel/processes.ts'
+import { failureFacts } from '../see/doctor/probe.ts'
+import { readTun, readUplinkProgram, TUN_DEVICE, UPLINK_PROGRAM, type UplinkProgram } from '../see/doctor/uplink.ts'
 import { planPasta, PASTA_DEVICE } from './uplink-pasta.ts'
 import { HOST_GUARD, planSlirp4netns } from './uplink-slirp4netns.ts'
 import { loadRules, readDeviceAddress, readHolderNamespace } from './uplink-netns.ts'
-import { isExecutable } from '../kernel/executables.ts'
 
-export type UplinkProgram = 'slirp4netns' | 'pasta'
+export type { UplinkProgram }
 
 /** What to start, and what will then be so. */
 export interface UplinkPlan {
@@ -64,11 +65,9 @@ export interface UplinkChoice {
   timeoutMs?: number
 }
 
-const PROGRAMS: readonly UplinkProgram[] = ['slirp4netns', 'pasta']
 const DEFAULT_TIMEOUT_MS = 10_000
 const END_TIMEOUT_MS = 5_000
 const POLL_MS = 2
-const TUN = '/dev/net/tun'
 /** The inherited descriptor after standard input, output and error. */
 const INHERITED_FD = 3
 
@@ -88,16 +87,10 @@ export const findUplinkProgram = (
   path: readonly string[] = defaultPath(),
   only?: UplinkProgram,
 ): { program: UplinkProgram; file: string } => {
-  for (const program of only === undefined ? PROGRAMS : [only]) {
-    const file = path.map((directory) => join(directory, program)).find(isExecutable)
-    if (file !== undefined) return { program, file }
-  }
-  throw new Failure(`uplink: no ${only ?? 'slirp4netns and no pasta'} on this host`, {
-    id: 'uplink.program',
-    why: 'a rootless network reaches the outside through a program that turns its packets into sockets of the user',
-    found: `no such executable in ${[...new Set(path)].join(':')}`,
-    try: 'apt install slirp4netns (or passt), or run with --network none',
-    see: 'slirp4netns(1), pasta(1)',
+  const facts = readUplinkProgram(path, only === undefined ? undefined : [only])
+  if (facts.found !== undefined) return facts.found
+  throw new Failure(`uplink: no ${facts.wanted.join(' and no ')} on this host`, {
+    ...failureFacts(UPLINK_PROGRAM, UPLINK_PROGRAM.judge(facts)),
     exitCode: 125,
   })
 }
@@ -106,28 +99,13 @@ export const findUplinkProgram = (
  * Opens and closes the tun device, which every uplink needs.
  * @throws {Failure} `uplink.tun`: absent (ENOENT), not for this user (EACCES), or without a driver (ENODEV, ENXIO)
  */
-export const checkTun = (device = TUN): void => {
-  try {
-    closeSync(openSync(device, constants.O_RDWR))
-  } catch (error) {
-    const errno = errnoOf(error) ?? String(error)
-    throw new Failure(`uplink: open ${device}: ${errno}`, {
-      id: 'uplink.tun',
-      why: 'the uplink moves packets between the node and the host through a tap device',
-      found:
-        errno === 'EACCES' || errno === 'EPERM'
-          ? `${device} is there, but not for this user`
-          : errno === 'ENOENT'
-            ? `${device} does not exist`
-            : `the kernel answers ${errno}: the tun driver is not loaded`,
-      try:
-        errno === 'EACCES' || errno === 'EPERM'
-          ? `as root: chmod 0666 ${device}`
-          : `as root: modprobe tun; mkdir -p /dev/net; mknod -m 0666 ${device} c 10 200`,
-      see: 'docs/troubleshooting.md#uplink-tun',
-      exitCode: 125,
-    })
-  }
+export const checkTun = (device?: string): void => {
+  const facts = readTun(device)
+  if (facts.errno === undefined) return
+  throw new Failure(`uplink: open ${facts.device}: ${facts.errno}`, {
+    ...failureFacts(TUN_DEVICE, TUN_DEVICE.judge(facts)),
+    exitCode: 125,
+  })
 }
 
 /** The plan for a program; descriptor 3 is the ready pipe of slirp4netns, the network namespace of pasta. Pure. */

@@ -57,7 +57,7 @@ describe('without what an uplink needs', () => {
   test('no program: the failure says what to install', async () => {
     const failure = await failureOf(startUplink({ ...choice, path: ['/nonexistent'] }))
     expect(failure.message).toBe('uplink: no slirp4netns and no pasta on this host')
-    expect(failure.facts).toMatchObject({ id: 'uplink.program', found: 'no such executable in /nonexistent' })
+    expect(failure.facts).toMatchObject({ id: 'uplink.program', found: 'no slirp4netns and no pasta in /nonexistent' })
   })
 
   test('no tun device: the failure tells absent from forbidden', async () => {

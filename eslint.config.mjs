@@ -13,6 +13,7 @@ const zones = [
       'runtime/rootless',
       'runtime/spec',
       'runtime/see/doctor',
+      'runtime/see/host',
       'images/reference.ts',
       'images/registry/settings.ts',
       'images/registry/credentials.ts',
@@ -31,7 +32,7 @@ const zones = [
   {
     target: ['runtime/spec', 'runtime/plan', 'runtime/init', 'runtime/kernel', 'runtime/pod', 'runtime/see'],
     // its probes ask the machine, by the readers of the folder that depends on the answer
-    exempt: ['runtime/see/doctor'],
+    exempt: ['runtime/see/doctor', 'runtime/see/host'],
     from: [
       'runtime/agent',
       'runtime/cli',

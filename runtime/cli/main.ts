@@ -42,6 +42,12 @@ export const VERBS: readonly VerbEntry[] = [
   { name: 'graph', summary: 'show who shares which namespace', load: () => import('./verbs/graph.ts') },
   { name: 'cgroup', summary: 'show the tree of cgroups', load: () => import('./verbs/cgroup.ts') },
   {
+    name: 'inspect namespaces',
+    summary: 'show the namespaces of any process, and who shares them',
+    load: () => import('./verbs/inspect-namespaces.ts'),
+  },
+  { name: 'ids', summary: 'show which host id a container id is', load: () => import('./verbs/ids.ts') },
+  {
     name: 'doctor',
     summary: 'find out why containers do not run here',
     load: () => import('./verbs/doctor.ts'),
@@ -58,7 +64,7 @@ export const VERBS: readonly VerbEntry[] = [
   },
 ]
 
-const NAME_COLUMN = 17
+const NAME_COLUMN = 20
 
 const formatList = (entries: readonly VerbEntry[]) =>
   entries.map(({ name, summary }) => `  ${name.padEnd(NAME_COLUMN)}${summary}`).join('\n')
@@ -97,7 +103,9 @@ const parseGlobals = (args: readonly string[]) => {
   }
 }
 
+/** The first word of verbs of two words; `inspect` is also a verb by itself. */
 const isGroup = (name: string) => VERBS.some((entry) => entry.name.startsWith(`${name} `))
+const findVerb = (name: string) => VERBS.find((entry) => entry.name === name)
 
 /** Resolves to the exit code. */
 export const run = async (args: readonly string[]): Promise<number> => {
@@ -112,12 +120,13 @@ export const run = async (args: readonly string[]): Promise<number> => {
     return 0
   }
   if (first === 'help') return run([...rest.slice(1), '--help'])
-  if (isGroup(first) && (second === '--help' || second === '-h')) {
+  if (isGroup(first) && findVerb(first) === undefined && (second === '--help' || second === '-h')) {
     write(STDOUT, formatGroupHelp(first))
     return 0
   }
-  const name = isGroup(first) ? `${first} ${second}` : first
-  const entry = VERBS.find((verb) => verb.name === name)
+  const pair = `${first} ${second}`
+  const entry = findVerb(pair) ?? findVerb(first)
+  const name = entry?.name ?? (isGroup(first) ? pair : first)
   const { invoke, rejectVerb } = await import('./invoke.ts')
   if (entry === undefined) return rejectVerb(name, VERBS)
   return invoke(entry, rest.slice(name.split(' ').length), root)

@@ -1,0 +1,59 @@
+import type { IdRange } from '../../see/host/id-map.ts'
+import type { Member, ProcessNamespaces } from '../../see/host/namespaces.ts'
+import { type Paint, isColourful, makePaint } from '../colour.ts'
+import { badFlag } from '../options.ts'
+import { STDOUT, print, printJson } from '../output.ts'
+import { formatTable, printable, truncate } from '../table.ts'
+import { FORMAT, defineVerb } from '../verb.ts'
+
+const YELLOW = 33
+const SHOWN = 2
+
+const formatMembers = (members: readonly Member[]): string => {
+  if (members.length === 0) return 'nobody else'
+  const names = members.slice(0, SHOWN).map(({ pid, name }) => `${pid} ${printable(name)}`)
+  const more = members.length - names.length
+  return `${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+}
+
+const formatRanges = (ranges: readonly IdRange[]): string =>
+  ranges.length === 0
+    ? 'none: nobody is anybody'
+    : ranges.map(({ inside, outside, count }) => `${inside} is ${outside} (${count})`).join(', ')
+
+export const formatNamespaces = (facts: ProcessNamespaces, paint: Paint): string => {
+  const table = formatTable(
+    ['NAMESPACE', 'INODE', 'OWNER', 'SHARED WITH'],
+    facts.namespaces.map(({ kind, inode, owner, members, differs }) => [
+      kind,
+      differs ? paint(YELLOW, `${inode} *`) : inode.toString(),
+      owner?.toString() ?? '-',
+      formatMembers(members),
+    ]),
+  )
+  return [
+    truncate(`process ${facts.pid}: ${printable(facts.command === '' ? facts.name : facts.command)}`, 80),
+    '',
+    table,
+    '',
+    `user namespaces, outwards: ${facts.ancestors.join(', ')}`,
+    `users:  ${formatRanges(facts.maps.users)}`,
+    `groups: ${formatRanges(facts.maps.groups)}`,
+    '',
+    '*: not the one of who asks; OWNER: the user namespace whose root may change it',
+    ...(facts.hidden === 0 ? [] : [`not ours to see: ${facts.hidden} process${facts.hidden === 1 ? '' : 'es'}`]),
+  ].join('\n')
+}
+
+export const verb = defineVerb({
+  options: { format: FORMAT },
+  operands: { usage: 'PID', min: 1, max: 1 },
+  example: 'glasspod inspect namespaces 1',
+  async run({ options: { format }, operands: [pid = ''] }) {
+    if (!/^[1-9]\d{0,8}$/.test(pid)) throw badFlag(`a process id is a number, not "${pid}"`, 'glasspod ps; ps -e')
+    const { readProcessNamespaces } = await import('../../see/host/namespaces.ts')
+    const facts = await readProcessNamespaces(Number(pid))
+    if (format === 'json') return printJson(facts)
+    print(formatNamespaces(facts, makePaint(isColourful(STDOUT))))
+  },
+})

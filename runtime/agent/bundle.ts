@@ -63,6 +63,7 @@ export const planRoot = (node: Node, container: ContainerRecord, image: Pick<Ima
     upper: `${directory}/upper`,
     work: `${directory}/work`,
     target: `${directory}/rootfs`,
+    links: `${directory}/lower`,
   }
 }
 

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net'
 import type { Image } from '../../images/image.ts'
 import { Failure } from '../errors.ts'
 import type { CreateBody } from '../spec/create-body.ts'
+import { parseSignal } from '../spec/signals.ts'
 import { requireLimits } from './limits.ts'
 import { ensureFile, monitorFiles } from './monitored.ts'
 import { checkName, findByWord, inventName, newId, unknownThing } from './naming.ts'
@@ -80,12 +81,13 @@ export class Containers {
         status: 409,
         exitCode: 125,
       })
+    if (body.StopSignal !== undefined && body.StopSignal !== '') parseSignal(body.StopSignal)
     const name = options.name ?? inventName(taken)
     const pod = options.pod === undefined ? undefined : this.pods.find(options.pod)
     requireLimits(this.node, body.HostConfig ?? {}, pod)
     if (pod !== undefined) refuseInPod(body, pod)
-    const owner = pod ?? (await this.createImplicitPod(body, name))
     const id = newId()
+    const owner = pod ?? (await this.createImplicitPod(body, name, id))
     const container = new Container(
       {
         id,
@@ -94,6 +96,7 @@ export class Containers {
         image: { id: image.id, name: body.Image ?? '', diffIds: image.layers.map(({ diffId }) => diffId) },
         created: new Date().toISOString(),
         body,
+        ...(image.config.stopSignal === undefined ? {} : { stopSignal: image.config.stopSignal }),
         status: 'created',
         logStart: 0,
         restarts: 0,
@@ -115,11 +118,12 @@ export class Containers {
     return container
   }
 
-  private createImplicitPod(body: CreateBody, name: string): Promise<PodRecord> {
+  /** The container's id is its host name, as with Docker. */
+  private createImplicitPod(body: CreateBody, name: string, id: string): Promise<PodRecord> {
     return this.pods.create({
       name,
       implicit: true,
-      hostname: body.Hostname === '' ? undefined : body.Hostname,
+      hostname: body.Hostname || id.slice(0, 12),
       network: body.HostConfig?.NetworkMode,
       publish: [...(body.Glasspod?.publish ?? []), ...portBindings(body)],
       extraHosts: body.HostConfig?.ExtraHosts ?? [],

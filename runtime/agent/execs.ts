@@ -7,7 +7,7 @@ import { readIdentity, readParent, type ProcessIdentity } from '../kernel/proces
 import { NAMESPACES, readNamespaceInode } from '../kernel/namespaces.ts'
 import { launchProgram } from '../launch.ts'
 import { planExec } from '../plan/exec.ts'
-import { mergeEnv, planProcess } from '../spec/config.ts'
+import { mergeEnv, planProcess, words } from '../spec/config.ts'
 import { buildConfig, readFilter, rootDirectories } from './bundle.ts'
 import type { Container } from './containers.ts'
 import { readLayeredFile, type Images } from './images.ts'
@@ -19,7 +19,7 @@ import type { Supervisor } from './supervisor.ts'
 
 /** Body of the Docker API's POST /containers/ID/exec. */
 export interface ExecBody {
-  Cmd?: string[] | string
+  Cmd?: string[] | string | null
   Env?: string[] | null
   User?: string
   WorkingDir?: string
@@ -60,7 +60,7 @@ export class Execs {
 
   create(container: Container, body: ExecBody): Exec {
     if (!container.isRunning) throw notRunning(container.record.name)
-    const cmd = typeof body.Cmd === 'string' ? [body.Cmd] : (body.Cmd ?? [])
+    const cmd = words(body.Cmd) ?? []
     if (cmd.length === 0)
       throw new Failure('no exec command specified', { id: 'exec.command', status: 400, exitCode: 125 })
     const exec = new Exec(container, { ...body, Cmd: cmd })

@@ -1,6 +1,7 @@
 /** The API's plumbing: routes, JSON, failures with their facts. Nothing here knows what a container is. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Failure, isFailure } from '../errors.ts'
+import { checkShape, type Shape } from '../spec/shape.ts'
 
 export interface Request {
   raw: IncomingMessage
@@ -30,8 +31,8 @@ export const route = (method: string, path: string, answer: Answer): Route => ({
   answer,
 })
 
-/** The body as JSON; {} where there is none. */
-export const readBody = async <T>(raw: IncomingMessage): Promise<T> => {
+/** The body as JSON, of this form; {} where there is none. */
+export const readBody = async <T>(raw: IncomingMessage, shape: Shape): Promise<T> => {
   const chunks: Buffer[] = []
   let length = 0
   for await (const chunk of raw as AsyncIterable<Buffer>) {
@@ -40,7 +41,9 @@ export const readBody = async <T>(raw: IncomingMessage): Promise<T> => {
       throw new Failure(`the request body is over ${MAX_BODY} bytes`, { id: 'api.body', status: 413 })
     chunks.push(chunk)
   }
-  return parseBody<T>(Buffer.concat(chunks))
+  const body = parseBody<T>(Buffer.concat(chunks))
+  checkShape(body, shape)
+  return body
 }
 
 export const parseBody = <T>(bytes: Buffer): T => {

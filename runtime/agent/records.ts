@@ -18,6 +18,8 @@ export interface ContainerRecord {
   created: string
   /** What was asked for, as the API took it. */
   body: CreateBody
+  /** The image's; what asks it to end where the request names none. */
+  stopSignal?: string
   status: ContainerStatus
   process?: ProcessIdentity
   monitor?: ProcessIdentity

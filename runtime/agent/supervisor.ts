@@ -37,6 +37,9 @@ import type { ContainerRecord, PodRecord } from './records.ts'
 /** So long an agent keeps what removes itself and ended without one: its clients come back for output and exit code. */
 const RETURN_MS = 5000
 
+/** Of a timer: 32 bits, beyond which it would be at once. */
+const LONGEST_MS = 2 ** 31 - 1
+
 const effects: Record<string, Effect> = {
   'cgroups.remove': ({ path }) => endTree(String(path)).then(() => undefined),
 }
@@ -251,16 +254,20 @@ export class Supervisor {
     if (cgroup !== undefined) writeFreeze(cgroup, false)
   }
 
-  private stopSignal({ record: { body } }: Container): number {
-    return parseSignal(body.StopSignal === undefined || body.StopSignal === '' ? 'SIGTERM' : body.StopSignal)
+  private stopSignal({ record: { body, stopSignal = 'SIGTERM' } }: Container): number {
+    return parseSignal(body.StopSignal === undefined || body.StopSignal === '' ? stopSignal : body.StopSignal)
   }
 
-  /** Asks, waits `seconds`, then kills. Resolves when it has ended. `verb`: who asks, for the death certificate. */
+  /**
+   * Asks, waits `seconds` (for ever where they are negative), then kills. Resolves when it has ended. `verb`: who asks,
+   * for the death certificate.
+   */
   async stop(container: Container, seconds = 10, verb = 'stop'): Promise<void> {
     if (!container.isRunning) return
     const ended = new Promise<void>((resolve) => container.events.once('end', resolve))
     this.kill(container, `${this.stopSignal(container)}`, verb)
-    const timer = setTimeout(() => this.killHard(container), Math.max(0, seconds) * 1000)
+    const timer =
+      seconds < 0 ? undefined : setTimeout(() => this.killHard(container), Math.min(seconds * 1000, LONGEST_MS))
     await ended
     clearTimeout(timer)
   }

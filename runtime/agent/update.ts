@@ -3,8 +3,9 @@ import { Failure } from '../errors.ts'
 import { changeLimits } from '../kernel/cgroups/limits.ts'
 import { planChange } from '../plan/limits.ts'
 import { refuseUnsupported } from '../spec/config.ts'
-import { pickLimits, type Limits } from '../spec/limits.ts'
+import { LIMIT_FIELDS, pickLimits, type Limits } from '../spec/limits.ts'
 import { planResources } from '../spec/resources.ts'
+import type { Shape } from '../spec/shape.ts'
 import type { Container, Containers } from './containers.ts'
 import { hostResources, requireLimits } from './limits.ts'
 import type { Node } from './node.ts'
@@ -13,6 +14,8 @@ import type { Supervisor } from './supervisor.ts'
 
 /** Body of POST /containers/ID/update: what is absent or 0 stays as it is. */
 export type UpdateBody = Limits & { RestartPolicy?: { Name?: string } | null }
+
+export const UPDATE_SHAPE: Shape = { fields: { ...LIMIT_FIELDS, RestartPolicy: { fields: { Name: 'text' } } } }
 
 const refuse = (sentence: string, advice: string): Failure =>
   new Failure(sentence, { id: 'container.update', try: advice, exitCode: 125, status: 409 })

@@ -26,11 +26,14 @@ export const makeProgressLines = (): ((event: PullEvent) => string[]) => {
   }
 }
 
-/** The line to write where nothing can be redrawn, or undefined when the layer's state is as before. */
+/** On the way from the first byte of a layer to the last: not worth a line that stays. */
+const PASSING = ['Waiting', 'Extracting']
+
+/** The line to write where nothing can be redrawn: a layer's begin and its end; undefined for what lies between. */
 export const makeProgressChanges = (): ((event: PullEvent) => string | undefined) => {
   const states = new Map<string, string | undefined>()
   return ({ id, status }) => {
-    if (id !== undefined && states.get(id) === status) return undefined
+    if (id !== undefined && (states.get(id) === status || PASSING.includes(status ?? ''))) return undefined
     if (id !== undefined) states.set(id, status)
     return formatProgress({ ...(id === undefined ? {} : { id }), status: status ?? '' })
   }

@@ -2,6 +2,7 @@
  * Compiles a list of system calls into a static executable: records (record.ts) and the data that they point to, behind
  * the runner of the architecture. Pure: the bytes depend on nothing but the list.
  */
+import { Failure } from '../errors.ts'
 import { syscallNumber, type Arch } from '../kernel/syscall-numbers.ts'
 import { AARCH64 } from './aarch64.ts'
 import { ERRNO, type At, type Call, type Operand } from './call.ts'
@@ -129,6 +130,9 @@ class Data {
 
   place(operand: Operand): void {
     if (typeof operand === 'string') {
+      // The kernel would end it there. What a client sends is told by its name; this may come out of an image.
+      if (operand.includes('\0'))
+        throw new Failure(`${JSON.stringify(operand)} has a NUL byte in it`, { id: 'program.text' })
       if (!this.texts.has(operand)) this.texts.set(operand, this.take(Buffer.byteLength(operand) + 1))
     } else if (typeof operand !== 'object') return
     else if ('bytes' in operand) {

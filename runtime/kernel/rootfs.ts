@@ -2,6 +2,7 @@
  * The root filesystem: overlay of the image's layers and a layer of the container's own, and the switch to it
  * (overlayfs of the kernel's documentation, pivot_root(2), chroot(2)).
  */
+import { join, relative } from 'node:path'
 import { Failure } from '../errors.ts'
 import { calls, type Call } from '../init/call.ts'
 import { AT_FDCWD, NULL, flags } from '../init/uapi.ts'
@@ -15,33 +16,62 @@ export interface Overlay {
   work: string
   /** Where it is mounted. */
   target: string
+  /** A directory of the container's own for still shorter names, made where so many layers need them. */
+  links: string
 }
 
 /** mount(2) copies at most one page of options, the closing NUL among them. */
 const OPTIONS_MAX = 4095
+/** OVL_MAX_STACK of fs/overlayfs/params.h. */
+const LAYERS_MAX = 500
 
 const escapeOption = (path: string): string => path.replace(/[\\,:]/g, '\\$&')
 
-export const planOverlay = ({ layersDir, lower, upper, work, target }: Overlay): Call[] => {
-  const call = calls('rootfs.overlay', 'mount(8)', 'findmnt -t overlay')
-  const options = [
+const call = calls('rootfs.overlay', 'mount(8)', 'findmnt -t overlay')
+
+const formatOptions = (lower: readonly string[], { upper, work }: Overlay): string =>
+  [
     `lowerdir=${lower.map(escapeOption).join(':')}`,
     `upperdir=${escapeOption(upper)}`,
     `workdir=${escapeOption(work)}`,
     'userxattr',
   ].join(',')
-  const length = Buffer.byteLength(options)
-  if (length > OPTIONS_MAX)
-    throw new Failure(`the image has ${lower.length} layers, and their names do not fit one mount(2)`, {
+
+const fits = (options: string): boolean => Buffer.byteLength(options) <= OPTIONS_MAX
+
+/** One link a layer, named by its place; relative, so that a root directory may be moved. fsconfig(2) needs none: its
+    `lowerdir+` takes one layer a call, from Linux 6.8 on. */
+const planLinks = ({ layersDir, lower, links }: Overlay): Call[] => [
+  call('mkdirat', [AT_FDCWD, links, 0o700], '', { tolerate: ['EEXIST'] }),
+  call('chdir', [links], 'The names of so many layers do not fit one mount(2): numbers stand for them.'),
+  ...lower.map((name, index) =>
+    call('symlinkat', [join(relative(links, layersDir), name), AT_FDCWD, index.toString(36)], '', {
+      tolerate: ['EEXIST'],
+    }),
+  ),
+]
+
+/** @throws {Failure} `rootfs.overlay` for more layers than the kernel takes */
+export const planOverlay = (overlay: Overlay): Call[] => {
+  const { layersDir, lower, target } = overlay
+  const options = formatOptions(lower, overlay)
+  const short = fits(options)
+    ? options
+    : formatOptions(
+        lower.map((_, index) => index.toString(36)),
+        overlay,
+      )
+  if (lower.length > LAYERS_MAX || !fits(short))
+    throw new Failure(`an overlay of ${lower.length} layers is more than the kernel takes`, {
       id: 'rootfs.overlay',
-      why: `the kernel takes ${OPTIONS_MAX} bytes of mount options, these are ${length}`,
-      try: 'build the image with fewer layers',
+      why: `it takes ${LAYERS_MAX} layers and ${OPTIONS_MAX} bytes of mount options; these are ${Buffer.byteLength(short)}`,
+      try: lower.length > LAYERS_MAX ? 'build the image with fewer layers' : 'a shorter --root',
     })
   return [
-    call('chdir', [layersDir]),
+    ...(short === options ? [call('chdir', [layersDir])] : planLinks(overlay)),
     call(
       'mount',
-      ['overlay', target, 'overlay', 0, options],
+      ['overlay', target, 'overlay', 0, short],
       'The layers of the image, read-only, below one layer that takes what the container writes.',
     ),
   ]

@@ -53,8 +53,9 @@ const MASKED = [
 ]
 const READONLY = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']
 
-const words = (value: string[] | string | null | undefined): string[] | undefined =>
-  typeof value === 'string' ? ['/bin/sh', '-c', value] : (value ?? undefined)
+/** One text is one word, as in Docker's API: no shell takes it apart. */
+export const words = (value: string[] | string | null | undefined): string[] | undefined =>
+  typeof value === 'string' ? [value] : (value ?? undefined)
 
 export const planArgs = (body: CreateBody, image: Pick<ImageDefaults, 'entrypoint' | 'cmd'>): string[] => {
   const entrypoint = words(body.Entrypoint)

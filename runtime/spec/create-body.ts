@@ -2,7 +2,8 @@
  * What a client asks for: the body of the Docker Engine API's POST /containers/create, as far as it is honoured here,
  * and this project's own part, `Glasspod`, whose texts are those of the command line.
  */
-import type { Limits } from './limits.ts'
+import { LIMIT_FIELDS, type Limits } from './limits.ts'
+import { TEXTS, type Fields, type Shape } from './shape.ts'
 
 export interface CreateBody {
   Image?: string
@@ -43,4 +44,34 @@ export interface GlasspodConfig {
   publish?: string[]
   ulimits?: string[]
   noPivot?: boolean
+}
+
+const TEXT_MAP: Shape = { each: 'text' }
+const SIZE: Shape = { list: 'number' }
+
+export const CREATE_SHAPE: Fields = {
+  fields: {
+    ...{ Image: 'text', Cmd: 'command', Entrypoint: 'command', Env: TEXTS, WorkingDir: 'text', User: 'text' },
+    ...{ Hostname: 'text', Labels: TEXT_MAP, Tty: 'flag', OpenStdin: 'flag', StdinOnce: 'flag', StopSignal: 'text' },
+    HostConfig: {
+      fields: {
+        ...{ Binds: TEXTS, NetworkMode: 'text', CapAdd: TEXTS, CapDrop: TEXTS, ReadonlyRootfs: 'flag' },
+        ...{ Tmpfs: TEXT_MAP, AutoRemove: 'flag', SecurityOpt: TEXTS, ExtraHosts: TEXTS },
+        ...{ ...LIMIT_FIELDS, OomScoreAdj: 'number', ConsoleSize: SIZE },
+        PortBindings: { each: { list: { fields: { HostIp: 'text', HostPort: 'text' } } } },
+        Ulimits: { list: { fields: { Name: 'text', Soft: 'number', Hard: 'number' } } },
+      },
+    },
+    Glasspod: {
+      fields: { publish: TEXTS, ulimits: TEXTS, noPivot: 'flag' },
+    },
+  },
+}
+
+/** Of POST /containers/ID/exec (agent/execs.ts). */
+export const EXEC_SHAPE: Fields = {
+  fields: {
+    ...{ Cmd: 'command', Env: TEXTS, User: 'text', WorkingDir: 'text' },
+    ...{ Tty: 'flag', AttachStdin: 'flag', ConsoleSize: SIZE },
+  },
 }

@@ -2,6 +2,8 @@
  * What a container or a pod may use, in the words of the Docker Engine API (HostConfig, and the body of update), as far
  * as it is enforced here. Numbers and lists: the texts of the command line are parsed before (spec/cpus.ts and others).
  */
+import type { Shape } from './shape.ts'
+
 export interface Limits {
   /** Bytes; 0 is no limit. */
   Memory?: number
@@ -33,6 +35,17 @@ export interface ThrottledDevice {
   Path: string
   /** Bytes or operations a second. */
   Rate: number
+}
+
+const THROTTLED: Shape = { list: { fields: { Path: 'text', Rate: 'number' } } }
+
+/** Their form, as a client sends them. */
+export const LIMIT_FIELDS: Readonly<Record<keyof Limits, Shape>> = {
+  ...{ Memory: 'number', MemorySwap: 'number', MemoryReservation: 'number', NanoCpus: 'number', CpuPeriod: 'number' },
+  ...{ CpuQuota: 'number', CpuShares: 'number', CpusetCpus: 'text', CpusetMems: 'text', PidsLimit: 'number' },
+  ...{ BlkioDeviceReadBps: THROTTLED, BlkioDeviceWriteBps: THROTTLED },
+  ...{ BlkioDeviceReadIOps: THROTTLED, BlkioDeviceWriteIOps: THROTTLED },
+  CgroupConf: { each: 'text' },
 }
 
 /** The keys that limits have: what an update may change, and what a pod may be given. */

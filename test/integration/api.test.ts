@@ -152,6 +152,55 @@ describe('a container', () => {
     await expect(container.inspect()).rejects.toMatchObject({ statusCode: 404 })
   })
 
+  test('a command that is one text is one word, for a container as for an exec', async () => {
+    // dockerode's types know lists only; Docker's API takes both.
+    const oneWord = (text: string) => text as unknown as string[]
+    const create = (Cmd: string) =>
+      docker.createContainer({ Image: root.image, Cmd: oneWord(Cmd), HostConfig: { NetworkMode: 'none' } })
+    const container = await create('sleep 1000')
+    await expect(container.start()).rejects.toMatchObject({
+      statusCode: 400,
+      message: /execute "sleep 1000": not found/,
+    })
+    await container.remove()
+
+    const running = await create('yes')
+    await running.start()
+    const run = async (Cmd: string) => {
+      const exec = await running.exec({ Cmd: oneWord(Cmd), AttachStdout: true, AttachStderr: true })
+      const output = await demultiplex(await exec.start({ hijack: true, stdin: false }))
+      return { ...output, code: (await exec.inspect()).ExitCode }
+    }
+    expect(await run('hostname')).toEqual({ stdout: `${running.id.slice(0, 12)}\n`, stderr: '', code: 0 })
+    expect(await run('echo a')).toMatchObject({ stdout: '', code: 127 })
+    await running.remove({ force: true })
+  })
+
+  test('a body of the wrong form is 400 with the place that is wrong, and nothing is made', async () => {
+    const before = await docker.listContainers({ all: true })
+    const wrong = (body: object) => docker.createContainer({ Image: root.image, ...body })
+    await expect(wrong({ Cmd: [5] })).rejects.toMatchObject({ statusCode: 400, message: /Cmd\[0\] is not a string/ })
+    await expect(wrong({ Cmd: ['a\0b'] })).rejects.toMatchObject({
+      statusCode: 400,
+      message: /Cmd\[0\] has a NUL byte/,
+    })
+    await expect(wrong({ Env: ['A=\0'] })).rejects.toMatchObject({
+      statusCode: 400,
+      message: /Env\[0\] has a NUL byte/,
+    })
+    await expect(wrong({ HostConfig: { Binds: 5 } })).rejects.toMatchObject({ statusCode: 400 })
+    await expect(wrong({ StopSignal: 'SIGMOON' })).rejects.toMatchObject({ statusCode: 400 })
+    expect(await docker.listContainers({ all: true })).toEqual(before)
+  })
+
+  test('stop takes a number of seconds, and nothing else', async () => {
+    const container = await create('sleep 1000')
+    await container.start()
+    await expect(container.stop({ t: 'soon' as never })).rejects.toMatchObject({ statusCode: 400 })
+    expect((await container.inspect()).State.Running).toBe(true)
+    await container.remove({ force: true })
+  })
+
   test('errors have the statuses of Docker, and one sentence', async () => {
     await expect(docker.createContainer({ Image: 'nobody:here' })).rejects.toMatchObject({ statusCode: 404 })
     const container = await create('true', { name: 'twice' })

@@ -1,5 +1,7 @@
 /** What bad input gets: one clear sentence, the right exit code, and nothing left behind. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
+import { dirname } from 'node:path'
 import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { faults, makeSmallImage, startFaultyRegistry, type FaultyRegistry } from '../fixtures/faulty-registry.ts'
@@ -204,6 +206,14 @@ describe('other words', () => {
     [['-w', 'relative'], "error: the working directory 'relative' is invalid, it needs to be an absolute path"],
   ])('%j', async (flags, sentence) => {
     await expectFailure(await root.run(['--rm', ...flags], ['true']), 125, sentence)
+  })
+
+  test('a NUL byte in a file of variables', async () => {
+    const file = `${mkdtempSync('/tmp/gp-env-')}/env`
+    writeFileSync(file, 'GOOD=1\nBAD=a\0b\n')
+    const outcome = await root.run(['--rm', '--network', 'none', '--env-file', file], ['true'])
+    await expectFailure(outcome, 125, /^error: (Env\[1\] has a NUL byte in it|.*NUL)/)
+    rmSync(dirname(file), { recursive: true })
   })
 
   test('a signal that is none', async () => {

@@ -2,6 +2,7 @@
 import { readBody, route, type Route } from '../http.ts'
 import { readSettings } from '../registry-session.ts'
 import { Failure } from '../../errors.ts'
+import type { Shape } from '../../spec/shape.ts'
 
 interface Login {
   username?: string
@@ -9,9 +10,11 @@ interface Login {
   serveraddress?: string
 }
 
+const LOGIN_SHAPE: Shape = { fields: { username: 'text', password: 'text', serveraddress: 'text' } }
+
 export const authRoutes = (): Route[] => [
   route('POST', '/auth', async ({ raw }) => {
-    const { username = '', password = '', serveraddress = '' } = await readBody<Login>(raw)
+    const { username = '', password = '', serveraddress = '' } = await readBody<Login>(raw, LOGIN_SHAPE)
     if (username === '') throw new Failure('the login has no user name', { id: 'registry.credentials', status: 400 })
     const [{ checkLogin }, { hostOfServer }, { Registry }, { readRegistriesConf }] = await Promise.all([
       import('../../../images/registry/check-login.ts'),

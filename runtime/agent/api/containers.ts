@@ -3,13 +3,14 @@ import type { Agent } from '../agent.ts'
 import type { Container } from '../containers.ts'
 import type { ExecBody } from '../execs.ts'
 import { Failure } from '../../errors.ts'
-import type { CreateBody } from '../../spec/create-body.ts'
+import { CREATE_SHAPE, EXEC_SHAPE, type CreateBody } from '../../spec/create-body.ts'
 import { readBody, route, Status, type Request, type Route } from '../http.ts'
 import { notRunning, resizeTerminal } from '../monitored.ts'
 import { refusePaused } from '../pause.ts'
 import { inspectContainer, summariseContainer } from './describe.ts'
 import { matchesFilters, parseFilters } from './filters.ts'
 import { readLogs } from './logs.ts'
+import { secondsOf } from './seconds.ts'
 
 const isTrue = (value: string | null): boolean => value === '1' || value === 'true' || value === 'True'
 
@@ -17,7 +18,7 @@ export const containerRoutes = (agent: Agent): Route[] => {
   const find = ({ params }: Request): Container => agent.containers.find(params['id'] ?? '')
   return [
     route('POST', '/containers/create', async ({ raw, query }) => {
-      const body = await readBody<CreateBody>(raw)
+      const body = await readBody<CreateBody>(raw, CREATE_SHAPE)
       if (!body.Image) throw new Failure('no image is named', { id: 'container.image', status: 400, exitCode: 125 })
       const image = await agent.images.find(body.Image)
       const container = await agent.containers.create(body, image, {
@@ -45,12 +46,12 @@ export const containerRoutes = (agent: Agent): Route[] => {
     route('POST', '/containers/{id}/stop', async (request) => {
       const container = find(request)
       if (!container.isRunning) return new Status(304)
-      await agent.supervisor.stop(container, secondsOf(request.query.get('t')))
+      await agent.supervisor.stop(container, secondsOf(request.query))
       return undefined
     }),
     route('POST', '/containers/{id}/restart', async (request) => {
       const container = find(request)
-      await agent.supervisor.stop(container, secondsOf(request.query.get('t')), 'restart')
+      await agent.supervisor.stop(container, secondsOf(request.query), 'restart')
       await agent.supervisor.start(container)
       return undefined
     }),
@@ -73,7 +74,7 @@ export const containerRoutes = (agent: Agent): Route[] => {
     route('POST', '/containers/{id}/exec', async (request) => {
       const container = find(request)
       if (agent.supervisor.isPaused(container)) throw refusePaused(container.record.name, 'exec')
-      const exec = agent.execs.create(container, await readBody<ExecBody>(request.raw))
+      const exec = agent.execs.create(container, await readBody<ExecBody>(request.raw, EXEC_SHAPE))
       return new Status(201, { Id: exec.id })
     }),
     route('GET', '/exec/{id}/json', ({ params }) => {
@@ -95,8 +96,6 @@ export const containerRoutes = (agent: Agent): Route[] => {
     }),
   ]
 }
-
-const secondsOf = (text: string | null): number => (text === null || text === '' ? 10 : Number(text))
 
 const sizeOf = (query: URLSearchParams): { rows: number; columns: number } => {
   const [rows, columns] = [Number(query.get('h')), Number(query.get('w'))]

@@ -3,8 +3,10 @@ import type { Agent } from '../agent.ts'
 import { Failure } from '../../errors.ts'
 import { readBody, route, Status, type Request, type Route } from '../http.ts'
 import type { PodRecord } from '../records.ts'
-import type { Limits } from '../../spec/limits.ts'
+import { LIMIT_FIELDS, type Limits } from '../../spec/limits.ts'
+import { TEXTS, type Shape } from '../../spec/shape.ts'
 import { summarisePod } from './describe.ts'
+import { secondsOf } from './seconds.ts'
 
 interface PodBody {
   Name?: string
@@ -15,6 +17,12 @@ interface PodBody {
   Network?: string
   ExtraHosts?: string[]
   Limits?: Limits
+}
+
+export const POD_FIELDS: Readonly<Record<string, Shape>> = {
+  ...{ Name: 'text', Share: TEXTS, Hostname: 'text', Publish: TEXTS, Network: 'text', ExtraHosts: TEXTS },
+  Labels: { each: 'text' },
+  Limits: { fields: LIMIT_FIELDS },
 }
 
 const given = (text: string | undefined) => (text === '' ? undefined : text)
@@ -48,7 +56,7 @@ export const podRoutes = (agent: Agent): Route[] => {
       ),
     ),
     route('POST', '/glasspod/pods/create', async ({ raw }) => {
-      const pod = await agent.pods.create(podRequest(await readBody<PodBody>(raw)))
+      const pod = await agent.pods.create(podRequest(await readBody<PodBody>(raw, { fields: POD_FIELDS })))
       return new Status(201, { Id: pod.id, Name: pod.name, Warnings: agent.warnings })
     }),
     route('GET', '/glasspod/pods/{id}/json', (request) => summarisePod(agent, find(request))),
@@ -59,7 +67,7 @@ export const podRoutes = (agent: Agent): Route[] => {
       return undefined
     }),
     route('POST', '/glasspod/pods/{id}/stop', async (request) => {
-      await stop(find(request), Number(request.query.get('t') ?? 10))
+      await stop(find(request), secondsOf(request.query))
       return undefined
     }),
     route('DELETE', '/glasspod/pods/{id}', async (request) => {

@@ -4,7 +4,7 @@ import type { Container } from '../containers.ts'
 import { readBody, route, type Request, type Route } from '../http.ts'
 import { freeze, refuseWithoutCgroup, thaw } from '../pause.ts'
 import { describeStatistics, readSample, type Sample } from '../statistics.ts'
-import { updateContainer, type UpdateBody } from '../update.ts'
+import { updateContainer, UPDATE_SHAPE, type UpdateBody } from '../update.ts'
 
 /** Docker's: a sample a second. */
 const INTERVAL_MS = 1000
@@ -75,7 +75,7 @@ export const resourceRoutes = (agent: Agent): Route[] => {
     route('POST', '/containers/{id}/unpause', (request) => unpause(agent, find(request))),
     route('GET', '/containers/{id}/stats', (request) => answerStatistics(agent, find(request), request)),
     route('POST', '/containers/{id}/update', async (request) => {
-      updateContainer(agent, find(request), await readBody<UpdateBody>(request.raw))
+      updateContainer(agent, find(request), await readBody<UpdateBody>(request.raw, UPDATE_SHAPE))
       return { Warnings: [] }
     }),
     route('POST', '/glasspod/pods/{id}/pause', async (request) => {

@@ -2,13 +2,13 @@
 import type { Agent } from '../agent.ts'
 import { readBody, route, type Route } from '../http.ts'
 import type { ContainerRecord, PodRecord } from '../records.ts'
-import { podRequest } from './pods.ts'
+import { POD_FIELDS, podRequest } from './pods.ts'
 import { readTree, type CgroupNode } from '../../kernel/cgroups/leaf.ts'
 import { isAlive, readComm } from '../../kernel/processes.ts'
 import { NAMESPACES, readNamespaceInode } from '../../kernel/namespaces.ts'
 import type { Step } from '../../plan/step.ts'
 import { explainSteps } from '../../see/explain.ts'
-import type { CreateBody } from '../../spec/create-body.ts'
+import { CREATE_SHAPE, type CreateBody } from '../../spec/create-body.ts'
 
 const inodesOf = (pid: number) => Object.fromEntries(NAMESPACES.map((name) => [name, readNamespaceInode(pid, name)]))
 
@@ -118,7 +118,9 @@ export const seeRoutes = (agent: Agent): Route[] => [
     return { available: true, ...describeCgroup(agent, readTree(cgroup)) }
   }),
   route('POST', '/glasspod/explain', async ({ raw, query }) => {
-    const body = await readBody<CreateBody & Parameters<typeof podRequest>[0]>(raw)
+    const body = await readBody<CreateBody & Parameters<typeof podRequest>[0]>(raw, {
+      fields: query.get('verb') === 'pod-create' ? POD_FIELDS : CREATE_SHAPE.fields,
+    })
     if (query.get('verb') !== 'pod-create')
       return { steps: explainSteps(await explainContainer(agent, body, query.get('pod'))) }
     const request = podRequest(body)

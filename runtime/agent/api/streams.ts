@@ -124,7 +124,7 @@ export const streamRoutes = (agent: Agent): Route[] => [
   }),
   route('POST', '/exec/{id}/start', async ({ params, raw, response }) => {
     const exec = agent.execs.find(params['id'] ?? '')
-    const body = await readBody<{ Detach?: boolean }>(raw)
+    const body = await readBody<{ Detach?: boolean }>(raw, { fields: { Detach: 'flag' } })
     if (body.Detach !== true) {
       await startExec(agent, exec.id, answeredStream(response, Buffer.alloc(0), exec.body.Tty === true))
       return streamed(response)

@@ -70,7 +70,7 @@ describe('the server', () => {
     route('GET', '/nothing', () => undefined),
     route('GET', '/status', () => new Status(304)),
     route('POST', '/status', () => new Status(201, { Id: 'x' })),
-    route('POST', '/body', async ({ raw }) => ({ got: await readBody(raw) })),
+    route('POST', '/body', async ({ raw }) => ({ got: await readBody(raw, { fields: {} }) })),
     route('GET', '/failure', () => {
       throw new Failure('not now', { status: 409 })
     }),

@@ -103,11 +103,22 @@ describe('the progress of a pull', () => {
     expect(update({ status: 'Digest: x' })).toEqual(['a: Pull complete', 'b: Waiting', 'Digest: x'])
   })
 
-  it('is one line a change in a pipe', () => {
+  it('is two lines a layer in a pipe, and none for what lies between', () => {
     const change = makeProgressChanges()
-    expect(
-      [at(1, 9), at(5, 9), { ...at(9, 9), status: 'Extracting' }, { status: 'Done' }, { status: 'Done' }].map(change),
-    ).toEqual(['4f4fb700ef54: Downloading', undefined, '4f4fb700ef54: Extracting', 'Done', 'Done'])
+    const layer = (status: string) => ({ ...at(9, 9), status })
+    const events = [
+      layer('Waiting'),
+      at(1, 9),
+      at(5, 9),
+      layer('Extracting'),
+      layer('Pull complete'),
+      { status: 'Done' },
+    ]
+    expect(events.map(change).filter((line) => line !== undefined)).toEqual([
+      '4f4fb700ef54: Downloading',
+      '4f4fb700ef54: Pull complete',
+      'Done',
+    ])
   })
 
   it('is drawn over itself, cut to the screen', () => {

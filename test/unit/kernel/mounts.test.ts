@@ -90,7 +90,14 @@ describe('mounts as calls', () => {
 })
 
 describe('the root', () => {
-  const overlay = { layersDir: '/l', lower: ['b', 'a:1,2\\3'], upper: '/u', work: '/w', target: '/t' }
+  const overlay = {
+    layersDir: '/l',
+    lower: ['b', 'a:1,2\\3'],
+    upper: '/u',
+    work: '/w',
+    target: '/t',
+    links: '/c/1/lower',
+  }
 
   it('is layers below one of its own, by short names that hold anything', () => {
     expect(strace(planOverlay(overlay))).toMatchInlineSnapshot(`
@@ -115,20 +122,31 @@ describe('the root', () => {
     `)
   })
 
-  it('has as many layers as mount(2) takes, and no more', () => {
-    const lower = (count: number) => Array.from({ length: count }, (_, index) => `${index}`.padStart(9, '0'))
-    const length = (count: number) => {
-      const argument = planOverlay({ ...overlay, lower: lower(count) })[1]?.args[4]
-      return typeof argument === 'string' ? argument.length : 0
-    }
-    expect(length(405)).toBeLessThanOrEqual(4095)
-    expect(refusal(() => planOverlay({ ...overlay, lower: lower(406) }))).toBe(
-      'the image has 406 layers, and their names do not fit one mount(2)',
-    )
+  const lower = (count: number) => Array.from({ length: count }, (_, index) => `${index}`.padStart(64, '0'))
+  const optionsOf = (count: number) => {
+    const options = planOverlay({ ...overlay, lower: lower(count) }).at(-1)?.args[4]
+    return typeof options === 'string' ? options : ''
+  }
+
+  it('has more layers than their names fit one mount(2) by links that are short and relative', () => {
+    expect(optionsOf(62)).toContain(`lowerdir=${'0'.repeat(64)}:`)
+    expect(optionsOf(63)).toMatch(/^lowerdir=0:1:2:.*:1q,upperdir=\/u,/)
+    const lines = strace(planOverlay({ ...overlay, lower: lower(63) })).split('\n')
+    expect(lines.slice(0, 3)).toEqual([
+      'mkdirat(AT_FDCWD, "/c/1/lower", 448) ?EEXIST',
+      'chdir("/c/1/lower")',
+      `symlinkat("../../../l/${'0'.repeat(64)}", AT_FDCWD, "0") ?EEXIST`,
+    ])
+    expect(lines).toHaveLength(2 + 63 + 1)
+  })
+
+  it('has as many as the kernel stacks, and no more', () => {
+    expect(Buffer.byteLength(optionsOf(500))).toBeLessThanOrEqual(4095)
+    expect(refusal(() => optionsOf(501))).toBe('an overlay of 501 layers is more than the kernel takes')
   })
 
   it('counts bytes, as mount(2) does', () => {
-    expect(refusal(() => planOverlay({ ...overlay, upper: `/${'é'.repeat(2500)}` }))).toContain('do not fit')
+    expect(refusal(() => planOverlay({ ...overlay, upper: `/${'é'.repeat(2500)}` }))).toContain('more than the kernel')
   })
 })
 

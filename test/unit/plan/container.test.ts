@@ -35,7 +35,14 @@ const config: OciConfig = {
 const input: ContainerInput = {
   config,
   directory: '/g/containers/c',
-  overlay: { layersDir: '/g/layers', lower: ['b', 'a'], upper: '/g/u', work: '/g/w', target: '/g/rootfs' },
+  overlay: {
+    layersDir: '/g/layers',
+    lower: ['b', 'a'],
+    upper: '/g/u',
+    work: '/g/w',
+    target: '/g/rootfs',
+    links: '/c/lower',
+  },
   cgroup: '/sys/fs/cgroup/g/c',
   filter: { bytes: new Uint8Array(16), flags: 0 },
   openStdin: false,

@@ -4,14 +4,10 @@ import { overlayLayers } from '../../images/snapshot.ts'
 import type { Image } from '../../images/image.ts'
 import { Failure } from '../errors.ts'
 import { hostArch } from '../init/program.ts'
-import type { Filter } from '../kernel/credentials.ts'
 import { findMount, parseMountinfo } from '../kernel/mountinfo.ts'
 import type { Overlay } from '../kernel/rootfs.ts'
-import { DEFAULT_PROFILE } from '../kernel/seccomp/default-profile.ts'
 import { planFilter } from '../kernel/seccomp/filter.ts'
-import { parseProfile, resolveProfile, type SeccompProfile } from '../kernel/seccomp/profile.ts'
-import { planConfig, securityOptions } from '../spec/config.ts'
-import type { CreateBody } from '../spec/create-body.ts'
+import { planConfig } from '../spec/config.ts'
 import type { OciConfig, OciMount } from '../spec/oci.ts'
 import { readLayeredFile } from './images.ts'
 import { hostResources } from './limits.ts'
@@ -48,10 +44,12 @@ export const buildConfig = ({ node, pods, pod, container, image }: BundleInput):
     hasCgroup: true,
     podMounts: pods.mounts(pod),
     cgroupsPath: cgroup === undefined ? undefined : `${cgroup}/${container.id.slice(0, 12)}`,
+    machine: { arch: hostArch(), kernel: node.kernel },
   })
   checkVolumes(result, pods.mounts(pod))
   checkIds(node, result)
-  readFilter(container.body, result, node.kernel)
+  // Compiled now, so that what is wrong with a profile is said before anything exists; the plan finds it again.
+  if (result.linux.seccomp !== undefined) planFilter(result.linux.seccomp, hostArch())
   return result
 }
 
@@ -65,28 +63,6 @@ export const planRoot = (node: Node, container: ContainerRecord, image: Pick<Ima
     target: `${directory}/rootfs`,
     links: `${directory}/lower`,
   }
-}
-
-/** The profile that was asked for: Docker's default, a text in its format, or none. */
-const profileOf = (body: CreateBody): SeccompProfile | undefined => {
-  const option = securityOptions(body).find((text) => /^seccomp[:=]/.test(text))
-  const value = option?.replace(/^seccomp[:=]/, '')
-  if (value === undefined) return DEFAULT_PROFILE
-  return value === 'unconfined' ? undefined : parseProfile(value, 'the profile given with --security-opt seccomp=')
-}
-
-/** The profile as the runtime specification has it, for who reads the bundle. */
-export const resolveSeccomp = (body: CreateBody, config: OciConfig, kernel: string): unknown => {
-  const profile = profileOf(body)
-  const capabilities = config.process.capabilities.bounding
-  return profile === undefined ? undefined : resolveProfile(profile, { arch: hostArch(), capabilities, kernel })
-}
-
-/** The profile as BPF, or undefined for an unconfined container. */
-export const readFilter = (body: CreateBody, config: OciConfig, kernel: string): Filter | undefined => {
-  const profile = profileOf(body)
-  if (profile === undefined) return undefined
-  return planFilter(profile, { arch: hostArch(), capabilities: config.process.capabilities.bounding, kernel })
 }
 
 /** The pod's own are made when it starts. */

@@ -8,7 +8,7 @@ import { NAMESPACES, readNamespaceInode } from '../kernel/namespaces.ts'
 import { launchProgram } from '../launch.ts'
 import { planExec } from '../plan/exec.ts'
 import { mergeEnv, planProcess, words } from '../spec/config.ts'
-import { buildConfig, readFilter, rootDirectories } from './bundle.ts'
+import { buildConfig, rootDirectories } from './bundle.ts'
 import type { Container } from './containers.ts'
 import { readLayeredFile, type Images } from './images.ts'
 import { notRunning, openInput, prepareRun, releaseInput, whenEnded } from './monitored.ts'
@@ -122,7 +122,7 @@ export class Execs {
           openStdin: body.AttachStdin === true,
           terminalSize: size ? { rows: size[0], columns: size[1] } : undefined,
           process,
-          filter: readFilter(record.body, config, node.kernel),
+          seccomp: config.linux.seccomp,
           setGroups: node.host.mappedIds > 1,
           lastCap: node.host.lastCap,
         }),

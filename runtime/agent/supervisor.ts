@@ -15,7 +15,7 @@ import { planStart } from '../plan/start.ts'
 import type { Step } from '../plan/step.ts'
 import { parseSignal, signalNumber } from '../spec/signals.ts'
 import { isHeld } from './alive.ts'
-import { buildConfig, planRoot, readFilter, resolveSeccomp } from './bundle.ts'
+import { buildConfig, planRoot } from './bundle.ts'
 import type { Container, Containers } from './containers.ts'
 import { readBaseline, readDeath, type Places } from './death.ts'
 import { endTree } from './end-tree.ts'
@@ -77,16 +77,13 @@ export class Supervisor {
       directory,
       overlay: planRoot(this.node, record, image),
       cgroup,
-      filter: readFilter(record.body, config, this.node.kernel),
       openStdin: record.body.OpenStdin === true,
       keepStdin: record.body.StdinOnce !== true,
       noPivot: record.body.Glasspod?.noPivot === true,
       terminalSize: size ? { rows: size[0], columns: size[1] } : undefined,
       host: this.node.host,
     })
-    const seccomp = resolveSeccomp(record.body, config, this.node.kernel)
-    const configText = stringifyJson({ ...config, linux: { ...config.linux, seccomp } })
-    return planStart({ directory, config, configText, cgroup, calls })
+    return planStart({ directory, config, configText: stringifyJson(config), cgroup, calls })
   }
 
   /** Two who start it at once start it once: a second program on the same layer would write over the first one's. */

@@ -3,12 +3,14 @@
  * program. The order is runc's standard init's, and each place where it matters says why.
  */
 import type { Call } from '../init/call.ts'
-import { planCredentials, type Filter } from '../kernel/credentials.ts'
+import { hostArch } from '../init/program.ts'
+import { planCredentials } from '../kernel/credentials.ts'
 import { planAttachDevices, planDevpts, planOpenDevices } from '../kernel/devices.ts'
 import { planMask, planMissing, planPrivatePropagation, planReadonly } from '../kernel/mounts.ts'
 import { planJoinPid, planUnshare } from '../kernel/namespaces.ts'
 import { planOomScoreAdj } from '../kernel/oom-score.ts'
 import { planHostname, planLoopback } from '../kernel/own-network.ts'
+import { planFilter } from '../kernel/seccomp/filter.ts'
 import { planMoveRoot, planOverlay, planPivotRoot, planReadonlyRoot, type Overlay } from '../kernel/rootfs.ts'
 import type { OciConfig } from '../spec/oci.ts'
 import { planAttachMounts, planOpenMounts } from './config-mounts.ts'
@@ -24,8 +26,6 @@ export interface ContainerInput {
   overlay: Overlay
   /** cgroup.procs and cgroup.kill of the container's leaf are below it; undefined where there is no cgroup. */
   cgroup: string | undefined
-  /** seccomp filter as BPF, or none. */
-  filter: Filter | undefined
   /** Whether standard input is kept open for attached clients. */
   openStdin: boolean
   /** Its end never comes: not with a client that leaves, nor with the agent. */
@@ -71,8 +71,9 @@ export const planContainer = (input: ContainerInput): Call[] => {
 const OWN = ['ipc', 'uts', 'net'] as const
 const OCI_NAME = { ipc: 'ipc', uts: 'uts', net: 'network' } as const
 
-const planInside = ({ config, overlay, filter, noPivot, host }: ContainerInput): Call[] => {
-  const { process } = config
+const planInside = ({ config, overlay, noPivot, host }: ContainerInput): Call[] => {
+  const { process, linux } = config
+  const filter = linux.seccomp && planFilter(linux.seccomp, hostArch())
   const own = OWN.filter((name) =>
     config.linux.namespaces.some(({ type, path }) => type === OCI_NAME[name] && path === undefined),
   )

@@ -4,15 +4,20 @@
  */
 import { calls, type Call } from '../init/call.ts'
 import { AT_FDCWD, flags } from '../init/uapi.ts'
+import { hostArch } from '../init/program.ts'
 import { planCredentials, type Credentials } from '../kernel/credentials.ts'
 import { planJoin, type Namespace } from '../kernel/namespaces.ts'
+import { planFilter } from '../kernel/seccomp/filter.ts'
+import type { LinuxSeccomp } from '../kernel/seccomp/profile.ts'
 import { planOomScoreAdj } from '../kernel/oom-score.ts'
 import { planExecute } from './execve.ts'
 import { planTellPid } from './monitor.ts'
 import { planMonitored, planStdio } from './monitored.ts'
 import { planOpenTerminal, type TerminalSize } from './terminal.ts'
 
-export interface ExecInput extends Credentials {
+export interface ExecInput extends Omit<Credentials, 'filter'> {
+  /** The container's. */
+  seccomp: LinuxSeccomp | undefined
   /** Host pid of the container's first process. */
   pid: number
   /** Namespaces that differ from the agent's. */
@@ -58,6 +63,6 @@ const planInside = (input: ExecInput): Call[] => [
     input.namespaces.filter((namespace) => namespace !== 'pid'),
   ),
   ...planStdio(input.process.terminal, input.process.user),
-  ...planCredentials(input),
+  ...planCredentials({ ...input, filter: input.seccomp && planFilter(input.seccomp, hostArch()) }),
   ...planExecute(input.process),
 ]

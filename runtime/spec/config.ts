@@ -2,11 +2,13 @@
 import { Failure } from '../errors.ts'
 import { capabilitySets, planCapabilities } from '../kernel/capabilities.ts'
 import { parseUlimit } from '../kernel/rlimits.ts'
+import type { SeccompContext } from '../kernel/seccomp/profile.ts'
 import { DEFAULT_PATH } from '../plan/execve.ts'
 import type { CreateBody } from './create-body.ts'
 import { isAsked } from './limits.ts'
 import type { OciConfig, OciMount, OciProcess } from './oci.ts'
 import { planResources, type HostResources } from './resources.ts'
+import { planSeccomp } from './seccomp.ts'
 import { resolveUser } from './users.ts'
 import { parseTmpfs, parseVolume } from './volumes.ts'
 
@@ -34,6 +36,8 @@ export interface ConfigInput {
   /** Files of the pod that appear in /etc, and its shared memory. */
   podMounts: OciMount[]
   cgroupsPath: string | undefined
+  /** Of this machine, for the profile of system calls: its architecture, and the kernel's release. */
+  machine: Pick<SeccompContext, 'arch' | 'kernel'>
 }
 
 /** Docker's and Podman's: what changes the kernel, or tells too much of the host. */
@@ -146,7 +150,7 @@ const planOomScoreAdj = (value: number): Pick<OciProcess, 'oomScoreAdj'> => {
   return value === 0 ? {} : { oomScoreAdj: value }
 }
 
-export const securityOptions = (body: CreateBody): string[] => body.HostConfig?.SecurityOpt ?? []
+const securityOptions = (body: CreateBody): string[] => body.HostConfig?.SecurityOpt ?? []
 
 const planMounts = ({ hasCgroup, podMounts, body }: ConfigInput): OciMount[] => {
   const standard: OciMount[] = [
@@ -215,11 +219,14 @@ export const refuseUnsupported = (config: object): void => {
 
 export const planConfig = (input: ConfigInput): OciConfig => {
   refuseUnsupported(input.body.HostConfig ?? {})
+  const process = planProcess(input)
+  const capabilities = process.capabilities.bounding
+  const seccomp = planSeccomp(securityOptions(input.body), { ...input.machine, capabilities })
   return {
     ociVersion: '1.2.0',
     hostname: input.hostname,
     root: { path: 'rootfs', readonly: input.body.HostConfig?.ReadonlyRootfs === true },
-    process: planProcess(input),
+    process,
     mounts: planMounts(input),
     linux: {
       namespaces: input.namespaces,
@@ -227,6 +234,7 @@ export const planConfig = (input: ConfigInput): OciConfig => {
       resources: planResources(input.body.HostConfig ?? {}, input.resources),
       maskedPaths: MASKED,
       readonlyPaths: READONLY,
+      ...(seccomp === undefined ? {} : { seccomp }),
     },
     annotations: input.body.Labels ?? {},
   }

@@ -2,6 +2,7 @@
  * The OCI runtime specification's config.json, as far as this runtime reads it: the contract between what a user asks
  * for (flags, an image's config, a pod) and the plan that makes it (runtime-spec 1.2, config.md and config-linux.md).
  */
+import type { LinuxSeccomp } from '../kernel/seccomp/profile.ts'
 import type { BlockIoResources } from './block-io.ts'
 import type { CpuResources, PidsResources } from './cpus.ts'
 import type { MemoryResources } from './memory-size.ts'
@@ -59,8 +60,8 @@ export interface OciConfig {
     resources: OciResources
     maskedPaths: string[]
     readonlyPaths: string[]
-    /** A profile in the format of Docker and Podman; absent: no filter. */
-    seccomp?: unknown
+    /** What system calls it may make; absent: all. */
+    seccomp?: LinuxSeccomp
   }
   annotations: Record<string, string>
 }

@@ -6,8 +6,9 @@
 import { Failure } from '../../errors.ts'
 import { syscallNumber, type Arch } from '../syscall-numbers.ts'
 import { assemble, MAX_INSTRUCTIONS, mergeRanges, rangeTree, type Node, type Range } from './bpf.ts'
-import { resolveProfile, type ActionName, type LinuxSeccomp, type SeccompArg } from './profile.ts'
-import type { SeccompContext, SeccompProfile, SeccompRule } from './profile.ts'
+import { stringifyJson } from './json.ts'
+import type { ActionName, LinuxSeccomp, SeccompArg, SeccompRule } from './profile.ts'
+import { remember } from './remember.ts'
 
 /** A filter ready to load. Reused between containers: do not write into `bytes`. */
 export interface SeccompFilter {
@@ -314,24 +315,17 @@ export const unknownSyscalls = (seccomp: { syscalls?: SeccompRule[] }, arch: Arc
     .filter((name) => syscallNumber(arch, name) === undefined)
     .sort()
 
-const filters = new WeakMap<SeccompProfile, { caps: string[]; compiled: Map<string, SeccompFilter> }>()
+const filters = new WeakMap<LinuxSeccomp, SeccompFilter>()
+const filtersByText = new Map<string, SeccompFilter>()
 
 /**
- * The filter of a profile for one container. Compiled once for each set of capabilities that the profile asks about,
- * then looked up (a profile object must therefore not be changed after its first use). Failures of compileFilter.
+ * The filter of `linux.seccomp`. Compiled once: an object is known again (it must therefore not be changed after its
+ * first use), and so is one with the same content, read from a file say. Failures of compileFilter.
  */
-export const planFilter = (profile: SeccompProfile, context: SeccompContext): SeccompFilter => {
-  let entry = filters.get(profile)
-  if (entry === undefined) {
-    const asked = profile.syscalls.flatMap((rule) => [...(rule.includes?.caps ?? []), ...(rule.excludes?.caps ?? [])])
-    entry = { caps: [...new Set(asked)].sort(), compiled: new Map() }
-    filters.set(profile, entry)
-  }
-  const held = entry.caps.filter((name) => context.capabilities.includes(name))
-  const key = [context.arch, context.kernel, ...held].join(' ')
-  const known = entry.compiled.get(key)
+export const planFilter = (seccomp: LinuxSeccomp, arch: Arch): SeccompFilter => {
+  const known = filters.get(seccomp)
   if (known !== undefined) return known
-  const filter = compileFilter(resolveProfile(profile, context), context.arch)
-  entry.compiled.set(key, filter)
+  const filter = remember(filtersByText, `${arch} ${stringifyJson(seccomp)}`, () => compileFilter(seccomp, arch))
+  filters.set(seccomp, filter)
   return filter
 }

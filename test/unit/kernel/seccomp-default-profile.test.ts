@@ -17,8 +17,8 @@ const context = (capabilities: readonly string[] = DEFAULT_CAPABILITIES, arch: A
   capabilities,
   kernel: '6.18.44-fc',
 })
-const filter = (capabilities?: readonly string[], arch?: Arch) =>
-  planFilter(DEFAULT_PROFILE, context(capabilities, arch))
+const filter = (capabilities?: readonly string[], arch: Arch = 'x86_64') =>
+  planFilter(resolveProfile(DEFAULT_PROFILE, context(capabilities, arch)), arch)
 const ask = (name: string, args: bigint[] = [], capabilities?: readonly string[], arch: Arch = 'x86_64') =>
   run(filter(capabilities, arch).bytes, { arch: AUDIT[arch], nr: syscallNumber(arch, name) ?? -1, args }).verdict
 const refused = (capabilities: readonly string[], arch: Arch) =>
@@ -122,5 +122,5 @@ describe('what it costs', () => {
 
 test('written to a file it is a profile that Docker and Podman read, and we', () => {
   const again = parseProfile(stringifyJson(DEFAULT_PROFILE, 2), 'default.json')
-  expect(planFilter(again, context()).bytes).toEqual(filter().bytes)
+  expect(planFilter(resolveProfile(again, context()), 'x86_64').bytes).toEqual(filter().bytes)
 })

@@ -262,16 +262,15 @@ describe('long programs', () => {
   })
 })
 
-test('a filter is compiled once for the capabilities that its profile asks about', () => {
-  const profile = {
-    defaultAction: 'SCMP_ACT_ERRNO' as const,
-    syscalls: [
-      { names: ['read'], action: 'SCMP_ACT_ALLOW' as const },
-      { names: ['bpf'], action: 'SCMP_ACT_ALLOW' as const, includes: { caps: ['CAP_BPF'] } },
-    ],
-  }
-  const plan = (...capabilities: string[]) => planFilter(profile, { arch: 'x86_64', capabilities, kernel: '6.18' })
-  expect(plan('CAP_KILL')).toBe(plan())
-  expect(plan('CAP_BPF')).not.toBe(plan())
-  expect(plan('CAP_BPF', 'CAP_KILL')).toBe(plan('CAP_BPF'))
+test('a filter is compiled once: for an object, and for another of the same content', () => {
+  const make = (name: string): LinuxSeccomp => ({
+    defaultAction: 'SCMP_ACT_ERRNO',
+    syscalls: [{ names: [name], action: 'SCMP_ACT_ALLOW', args: [{ index: 0, value: U64, op: 'SCMP_CMP_EQ' }] }],
+  })
+  const first = planFilter(make('read'), 'x86_64')
+  expect(planFilter(make('read'), 'x86_64')).toBe(first)
+  expect(planFilter(make('write'), 'x86_64')).not.toBe(first)
+  expect(planFilter(make('read'), 'aarch64')).not.toBe(first)
+  for (let other = 0; other < 40; other++) planFilter({ ...make('read'), defaultErrnoRet: other }, 'x86_64')
+  expect(planFilter(make('read'), 'x86_64')).not.toBe(first)
 })

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { DEFAULT_CAPABILITIES, capabilitySets } from '../../../runtime/kernel/capabilities.ts'
-import { compileProgram } from '../../../runtime/init/program.ts'
+import { compileFilter } from '../../../runtime/kernel/seccomp/filter.ts'
+import { compileProgram, hostArch } from '../../../runtime/init/program.ts'
 import { planContainer, type ContainerInput } from '../../../runtime/plan/container.ts'
 import { formatCall } from '../../../runtime/plan/strace.ts'
 import type { OciConfig } from '../../../runtime/spec/oci.ts'
@@ -28,6 +29,7 @@ const config: OciConfig = {
     resources: {},
     maskedPaths: ['/proc/kcore'],
     readonlyPaths: ['/proc/sys'],
+    seccomp: { defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: ['mkdir'], action: 'SCMP_ACT_ERRNO' }] },
   },
   annotations: {},
 }
@@ -44,13 +46,34 @@ const input: ContainerInput = {
     links: '/c/lower',
   },
   cgroup: '/sys/fs/cgroup/g/c',
-  filter: { bytes: new Uint8Array(16), flags: 0 },
   openStdin: false,
   noPivot: false,
   host: { lastCap: 40, mappedIds: 65536, isDirectory: () => true },
 }
 
 const ids = (calls: { id: string }[]) => calls.map(({ id }) => id).filter((id, index, all) => all[index - 1] !== id)
+
+describe('the filter of a container', () => {
+  const filterOf = (seccomp: OciConfig['linux']['seccomp']) => {
+    const { seccomp: _, ...linux } = config.linux
+    const calls = planContainer({ ...input, config: { ...config, linux: { ...linux, ...(seccomp && { seccomp }) } } })
+    const operand = calls.find(({ call }) => call === 'seccomp')?.args[2]
+    const words = typeof operand === 'object' && 'words' in operand ? operand.words : []
+    return typeof words[1] === 'object' && 'bytes' in words[1] ? words[1].bytes : undefined
+  }
+
+  it('is what linux.seccomp of config.json says, and nothing else', () => {
+    const one = {
+      defaultAction: 'SCMP_ACT_ERRNO' as const,
+      syscalls: [{ names: ['reboot'], action: 'SCMP_ACT_ALLOW' as const }],
+    }
+    const other = { ...one, defaultErrnoRet: 13 }
+    expect(filterOf(one)).toEqual(compileFilter(one, hostArch()).bytes)
+    expect(filterOf(other)).toEqual(compileFilter(other, hostArch()).bytes)
+    expect(filterOf(other)).not.toEqual(filterOf(one))
+    expect(filterOf(undefined)).toBeUndefined()
+  })
+})
 
 describe('the plan of a container', () => {
   it('has its steps in this order', () => {

@@ -20,7 +20,7 @@ const input: ExecInput = {
     rlimits: [],
     noNewPrivileges: false,
   },
-  filter: { bytes: new Uint8Array(8), flags: 0 },
+  seccomp: { defaultAction: 'SCMP_ACT_ALLOW' },
   setGroups: true,
   lastCap: 40,
 }

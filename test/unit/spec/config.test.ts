@@ -29,6 +29,7 @@ const input = (body: CreateBody, more: Partial<ConfigInput> = {}): ConfigInput =
   hasCgroup: true,
   podMounts: [{ destination: '/etc/hosts', type: 'bind', source: '/p/hosts', options: ['rbind'] }],
   cgroupsPath: '/g/c',
+  machine: { arch: 'x86_64', kernel: '6.18' },
   ...more,
 })
 const config = (body: CreateBody, more?: Partial<ConfigInput>) => planConfig(input(body, more))

@@ -5,10 +5,10 @@
 import { createReadStream } from 'node:fs'
 import { Failure, isFailure } from '../runtime/errors.ts'
 import type { BlobWriter } from './store/blob.ts'
-import type { Digest } from './digest.ts'
+import { algorithmOf, type Digest } from './digest.ts'
 import type { ImageLayer } from './image.ts'
 import type { Store } from './store/store.ts'
-import { unpackLayer, type UnpackOptions } from './layer/unpack.ts'
+import { NO_LOSSES, unpackLayer, type Losses, type UnpackOptions } from './layer/unpack.ts'
 
 export interface LayerProgress {
   readonly layer: Digest
@@ -27,17 +27,17 @@ export interface LayerJob {
   readonly report: (state: LayerProgress['state'], current: number) => void
 }
 
-/** @returns how many entries lost their owner. @throws Failure; then nothing of the layer is left half-made. */
-export const fetchLayer = async (job: LayerJob): Promise<number> => {
+/** @throws Failure; then nothing of the layer is left half-made. */
+export const fetchLayer = async (job: LayerJob): Promise<Losses> => {
   const { store, layer, report } = job
   const [isSaved, isUnpacked] = await Promise.all([store.hasBlob(layer.digest), store.hasLayer(layer.diffId)])
   if (isSaved && isUnpacked) {
     report('exists', layer.size)
-    return 0
+    return NO_LOSSES
   }
-  const squashed = isSaved ? await unpackSaved(job) : await download(job, isUnpacked)
+  const losses = isSaved ? await unpackSaved(job) : await download(job, isUnpacked)
   report('done', layer.size)
-  return squashed
+  return losses
 }
 
 /** @throws Failure `image.diffid`. */
@@ -45,7 +45,10 @@ const unpackInto = async (job: LayerJob, source: AsyncIterable<Uint8Array>): Pro
   const { store, layer, unpack } = job
   const staged = await store.stageLayer(layer.diffId)
   try {
-    const { diffId, squashed } = await unpackLayer(source, staged.path, unpack)
+    const { diffId, squashed, placeholders } = await unpackLayer(source, staged.path, {
+      ...unpack,
+      algorithm: algorithmOf(layer.diffId),
+    })
     if (diffId !== layer.diffId) {
       throw new Failure(`layer ${layer.digest} does not unpack to its DiffID`, {
         id: 'image.diffid',
@@ -53,7 +56,7 @@ const unpackInto = async (job: LayerJob, source: AsyncIterable<Uint8Array>): Pro
         found: `wanted ${layer.diffId}, got ${diffId}`,
       })
     }
-    return { squashed, commit: staged.commit, abandon: staged.abandon }
+    return { losses: { squashed, placeholders }, commit: staged.commit, abandon: staged.abandon }
   } catch (error) {
     await staged.abandon()
     throw error
@@ -61,12 +64,12 @@ const unpackInto = async (job: LayerJob, source: AsyncIterable<Uint8Array>): Pro
 }
 
 interface UnpackedInto {
-  readonly squashed: number
+  readonly losses: Losses
   readonly commit: () => Promise<void>
   readonly abandon: () => Promise<void>
 }
 
-const unpackSaved = async (job: LayerJob): Promise<number> => {
+const unpackSaved = async (job: LayerJob): Promise<Losses> => {
   const { store, layer, signal, report } = job
   const file = createReadStream(store.blobPath(layer.digest), { highWaterMark: 1024 * 1024, signal })
   let current = 0
@@ -77,15 +80,15 @@ const unpackSaved = async (job: LayerJob): Promise<number> => {
     }
   }
   try {
-    const { commit, squashed } = await unpackInto(job, counted())
+    const { commit, losses } = await unpackInto(job, counted())
     await commit()
-    return squashed
+    return losses
   } finally {
     file.destroy()
   }
 }
 
-const download = async (job: LayerJob, isUnpacked: boolean): Promise<number> => {
+const download = async (job: LayerJob, isUnpacked: boolean): Promise<Losses> => {
   const { store, layer, report } = job
   report('downloading', 0)
   const blob = await store.writeBlob(layer)
@@ -120,18 +123,20 @@ const download = async (job: LayerJob, isUnpacked: boolean): Promise<number> => 
       await unpacked?.abandon()
       throw error
     }
-    return unpacked?.squashed ?? 0
+    return unpacked?.losses ?? NO_LOSSES
   } finally {
     await blob.abandon()
     await body.return(undefined)
   }
 }
 
-/** A gzip or tar error is most often a damaged transfer: then the digest's sentence says more. */
+/** What an archive has that no layer should have is most often a damaged transfer: then the digest's sentence says more. */
+const SEEN_IN_DAMAGE: readonly (string | undefined)[] = ['image.layer', 'image.entry', 'image.owner']
+
 const blameBlob =
   ({ blob, drain }: { blob: BlobWriter; drain: () => Promise<void> }) =>
   async (error: unknown): Promise<never> => {
-    if (isFailure(error) && error.facts.id === 'image.layer') {
+    if (isFailure(error) && SEEN_IN_DAMAGE.includes(error.facts.id)) {
       await drain()
       await blob.commit()
     }

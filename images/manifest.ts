@@ -16,7 +16,14 @@ import {
   toDocument,
   type Document,
 } from './document.ts'
-import { isConfigType, isIndexType, isLayerType, isManifestType, isSchema1Type } from './media-types.ts'
+import {
+  isConfigType,
+  isForeignLayerType,
+  isIndexType,
+  isLayerType,
+  isManifestType,
+  isSchema1Type,
+} from './media-types.ts'
 import { toPlatform, type Platform } from './platform.ts'
 
 /** Registries accept manifests of up to 4 MiB (OCI distribution-spec, "Pushing Manifests"). */
@@ -83,9 +90,16 @@ const toManifest = (document: Document): ImageManifest => {
   const layers = arrayField(document, 'layers').map((item, at) => {
     const layer = toDescriptor(item, `layer ${at} of ${document.what}`)
     if (isLayerType(layer.mediaType)) return layer
+    if (isForeignLayerType(layer.mediaType))
+      throw new Failure(`layer ${layer.digest} is a foreign one`, {
+        id: 'image.layer-type',
+        why: 'its maker forbade registries to have it; it is to be fetched from an address that the image names, which may be any',
+        found: layer.mediaType,
+        try: 'an image without such layers; those of Windows have them',
+      })
     throw new Failure(`layer ${layer.digest} is of type ${layer.mediaType}, which glasspod cannot unpack`, {
       id: 'image.layer-type',
-      try: 'push the image again with gzip layers',
+      try: 'push the image again with gzip or zstd layers',
     })
   })
   const mediaType = optionalString(document, 'mediaType')

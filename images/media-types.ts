@@ -1,6 +1,6 @@
 /**
  * What a blob is, as OCI image-spec (media-types.md) and Docker schema 2 name it. Both families are accepted
- * everywhere; zstd layers and Docker schema 1 are recognised so that they can be refused by name.
+ * everywhere; foreign layers and Docker schema 1 are recognised so that they can be refused by name.
  */
 export const OCI_INDEX = 'application/vnd.oci.image.index.v1+json'
 export const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json'
@@ -22,7 +22,12 @@ export const isConfigType = (type: string): boolean => type === OCI_CONFIG || ty
 export const isSchema1Type = (type: string): boolean =>
   type.startsWith('application/vnd.docker.distribution.manifest.v1')
 
-/** A layer's tar, plain or gzip, also the deprecated "nondistributable" and "foreign" ones. */
+/** A layer's tar, plain or compressed; by what, its first bytes tell (layer/decompress.ts). */
 export const isLayerType = (type: string): boolean =>
-  /^application\/vnd\.oci\.image\.layer\.(?:nondistributable\.)?v1\.tar(?:\+gzip)?$/.test(type) ||
-  /^application\/vnd\.docker\.image\.rootfs\.(?:foreign\.)?diff\.tar(?:\.gzip)?$/.test(type)
+  /^application\/vnd\.oci\.image\.layer\.v1\.tar(?:\+(?:gzip|zstd))?$/.test(type) ||
+  /^application\/vnd\.docker\.image\.rootfs\.diff\.tar(?:\.(?:gzip|zstd))?$/.test(type)
+
+/** A layer that the registry does not have: its maker forbade to pass it on. Deprecated since image-spec 1.1. */
+export const isForeignLayerType = (type: string): boolean =>
+  type.startsWith('application/vnd.oci.image.layer.nondistributable.') ||
+  type.startsWith('application/vnd.docker.image.rootfs.foreign.')

@@ -5,7 +5,7 @@
 import { CONFIG_LIMIT, parseImageConfig } from './image-config.ts'
 import type { Image, ImageLayer } from './image.ts'
 import { fetchLayer, type LayerJob, type LayerProgress } from './layer-fetch.ts'
-import type { UnpackOptions } from './layer/unpack.ts'
+import { addLosses, type Losses, type UnpackOptions } from './layer/unpack.ts'
 import { parseManifest, type Descriptor } from './manifest.ts'
 import { hostPlatform, isRunnable, notMadeFor, type Platform } from './platform.ts'
 import { fetchSmall, resolveManifest } from './resolve-manifest.ts'
@@ -20,7 +20,7 @@ type LayerStep = readonly [state: LayerProgress['state'], current: number]
 
 /** What takes at the same time have in common: each layer and config is fetched once. */
 export class SharedTakes {
-  readonly layers = new SharedWork<number, LayerStep>(LAYERS_IN_ALL)
+  readonly layers = new SharedWork<Losses, LayerStep>(LAYERS_IN_ALL)
   readonly configs = new SharedWork<Buffer, never>(LAYERS_IN_ALL)
 }
 
@@ -34,12 +34,10 @@ export interface TakeOptions extends UnpackOptions {
   readonly shared?: SharedTakes
 }
 
-export interface Taken {
+export interface Taken extends Losses {
   readonly image: Image
   /** False when this very manifest was here already. */
   readonly isNew: boolean
-  /** Entries that lost their owner to the single-id map. */
-  readonly squashed: number
 }
 
 /** Of one image, and of all that are on their way. */
@@ -87,7 +85,7 @@ export const takeImage = async (
       throw notMadeFor(wanted, [image.platform])
     options.onChosen?.(image.platform, offered)
     releases.push(store.hold(image.layers.map(({ diffId }) => diffId)))
-    const squashed = await takeLayers(job, image.layers, manifest.layers)
+    const losses = await takeLayers(job, image.layers, manifest.layers)
     const isNew = await store.saveBlob(descriptor.digest, bytes)
     const entry = {
       ...descriptor,
@@ -96,7 +94,7 @@ export const takeImage = async (
     }
     if (names.length === 0) await store.tag(entry, undefined)
     for (const name of names) await store.tag(entry, name)
-    return { image: await store.find(descriptor.digest), isNew, squashed }
+    return { image: await store.find(descriptor.digest), isNew, ...losses }
   } finally {
     for (const release of releases) release()
   }
@@ -121,11 +119,11 @@ const takeLayers = async (
   { store, source, options, shared }: Job,
   all: readonly ImageLayer[],
   descriptors: readonly Descriptor[],
-): Promise<number> => {
+): Promise<Losses> => {
   const layers = [...new Map(all.map((layer, at) => [layer.digest, { layer, descriptor: descriptors[at] }])).values()]
   const reporters = layers.map(({ layer }) => createReporter(layer, options.onProgress))
   for (const report of reporters) report('waiting', 0)
-  const squashed = await startBounded(layers, {
+  const losses = await startBounded(layers, {
     limit: LAYERS_AT_ONCE,
     signal: options.signal,
     start: ({ layer, descriptor = { ...layer, mediaType: '' } }, at, signal) =>
@@ -143,7 +141,7 @@ const takeLayers = async (
           }),
       }),
   })
-  return squashed.reduce((sum, count) => sum + count, 0)
+  return addLosses(losses)
 }
 
 /** Every change of state, but of the many steps within one only some. */

@@ -15,20 +15,33 @@ export interface UnpackOptions extends Omit<WriterOptions, 'form'> {
   readonly form?: WriterOptions['form']
   /** Does what Node cannot; called at most twice, and only for a layer that needs it. */
   readonly applyMarks: ApplyMarks
+  /** Of the DiffID; sha256 unless told. */
+  readonly algorithm?: string
   /** Bytes of the uncompressed tar, 64 GiB by default: a bound for decompression bombs. */
   readonly maxBytes?: number | undefined
 }
 
-export interface UnpackedLayer {
+/** What is not as the layer has it; counts of entries. */
+export interface Losses {
+  /** They lost their owner. */
+  readonly squashed: number
+  /** Devices that became empty files. */
+  readonly placeholders: number
+}
+
+export const NO_LOSSES: Losses = { squashed: 0, placeholders: 0 }
+
+export const addLosses = (all: readonly Losses[]): Losses => ({
+  squashed: all.reduce((sum, { squashed }) => sum + squashed, 0),
+  placeholders: all.reduce((sum, { placeholders }) => sum + placeholders, 0),
+})
+
+export interface UnpackedLayer extends Losses {
   /** Digest of the uncompressed tar. */
   readonly diffId: Digest
   /** Of the tar, in bytes. */
   readonly size: number
   readonly entries: number
-  /** Entries that lost their owner. */
-  readonly squashed: number
-  /** Devices that became empty files. */
-  readonly placeholders: number
 }
 
 const GIB = 1024 ** 3
@@ -46,10 +59,10 @@ const RATIO_FROM = 4 * GIB
 export const unpackLayer = async (
   source: AsyncIterable<Uint8Array>,
   directory: string,
-  { applyMarks, form = 'overlay', maxBytes = DEFAULT_MAX_BYTES, ...owners }: UnpackOptions,
+  { applyMarks, form = 'overlay', algorithm, maxBytes = DEFAULT_MAX_BYTES, ...owners }: UnpackOptions,
 ): Promise<UnpackedLayer> => {
   const writer = new LayerWriter(directory, { form, ...owners })
-  const hasher = createHasher()
+  const hasher = createHasher(algorithm)
   let compressed = 0
   let size = 0
   const counted = async function* (): AsyncGenerator<Uint8Array> {

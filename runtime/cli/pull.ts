@@ -11,6 +11,8 @@ export interface Pull {
   image: string
   platform: string | undefined
   quiet: boolean
+  /** Owners that the id map does not have become root. */
+  squash?: boolean
   logins: Logins
 }
 
@@ -22,12 +24,18 @@ const openView = (quiet: boolean): ProgressView => {
 }
 
 /** Resolves to the id. */
-export const pullImage = async (client: Client, { image, platform, quiet, logins }: Pull): Promise<string> => {
+export const pullImage = async (
+  client: Client,
+  { image, platform, quiet, squash = false, logins }: Pull,
+): Promise<string> => {
   const view = openView(quiet)
   let id = ''
   try {
     const headers = await logins.headersFor(image)
-    const events = client.lines<PullEvent>('/images/create', { query: { fromImage: image, platform }, headers })
+    const events = client.lines<PullEvent>('/images/create', {
+      query: { fromImage: image, platform, squash: squash ? '1' : undefined },
+      headers,
+    })
     for await (const event of events) {
       if (event.error !== undefined) throw readPullError(event)
       id = event.aux?.ID ?? id

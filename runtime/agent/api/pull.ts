@@ -39,6 +39,8 @@ export const abortWithClient = ({ response }: Pick<Request, 'response'>): AbortS
   return gone.signal
 }
 
+const isTrue = (value: string | null): boolean => value === '1' || value === 'true'
+
 export const nameOfPull = (query: URLSearchParams): string => {
   const tag = query.get('tag') ?? ''
   const from = query.get('fromImage') ?? ''
@@ -68,6 +70,7 @@ export const answerPull = async (agent: Agent, { raw, query, response }: Request
     const pulled = await agent.images.changing((store) =>
       pull(store, name, {
         ...agent.images.unpackOptions(),
+        squash: isTrue(query.get('squash')),
         registry,
         shared: takes,
         signal,
@@ -76,11 +79,11 @@ export const answerPull = async (agent: Agent, { raw, query, response }: Request
         onChosen: (chosen, offered) => line({ status: `Platform: ${describeChoice(chosen, offered)}` }),
       }),
     )
-    const { image, servedBy, squashed } = pulled
+    const { image, servedBy, squashed, placeholders } = pulled
     const named = `${reference.registry}/${reference.repository}`
     if (servedBy !== named) line({ status: `Served by ${servedBy}` })
-    if (squashed > 0)
-      line({ status: `${squashed} entries belong to user 0 here, whoever owned them: the id map has one id` })
+    if (squashed > 0) line({ status: `${squashed} entries belong to root here: the id map does not have their owners` })
+    if (placeholders > 0) line({ status: `${placeholders} devices are empty files here: a container has its own /dev` })
     line({
       status: `Digest: ${image.digest}`,
       aux: { ID: image.id, Name: pulled.name, Platform: formatPlatform(image.platform) },

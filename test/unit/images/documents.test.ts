@@ -60,10 +60,22 @@ describe('parseManifest', () => {
       'not a container image',
     ],
     [
-      'zstd',
-      bytesOf({ ...docker, layers: [described('application/vnd.oci.image.layer.v1.tar+zstd')] }),
+      'a layer of another kind',
+      bytesOf({ ...docker, layers: [described('application/vnd.oci.image.layer.v1.tar+xz')] }),
       'image.layer-type',
-      'tar+zstd',
+      'tar+xz',
+    ],
+    [
+      'a foreign layer of OCI',
+      bytesOf({ ...docker, layers: [described('application/vnd.oci.image.layer.nondistributable.v1.tar+gzip')] }),
+      'image.layer-type',
+      'is a foreign one',
+    ],
+    [
+      'a foreign layer of Docker',
+      bytesOf({ ...docker, layers: [described('application/vnd.docker.image.rootfs.foreign.diff.tar.gzip')] }),
+      'image.layer-type',
+      'is a foreign one',
     ],
     ['a web page', bytesOf({ schemaVersion: 2, mediaType: 'text/html' }), 'image.document', 'unknown type text/html'],
   ])('refuses %s', (_, bytes, id, sentence) => {

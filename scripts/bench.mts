@@ -11,6 +11,7 @@ import { pushLayout, startRegistry } from '../test/fixtures/registry.ts'
 import { endAll, makeField, prepareImages, type Field } from './bench-parts/contestants.ts'
 import { describeMachine } from './bench-parts/machine.ts'
 import { readUsage } from './bench-parts/memory.ts'
+import { makePullRow, PULL_TITLE, type PullRow } from './bench-parts/pull-row.ts'
 import {
   renderMarkdown,
   renderPlain,
@@ -63,7 +64,7 @@ const serveImage = async (work: string) => {
   const registry = await startRegistry()
   const image = `${registry.host}/bench:1`
   await pushLayout(layout, image)
-  return { image, stop: registry.stop }
+  return { image, host: registry.host, stop: registry.stop }
 }
 
 /** A contestant that cannot is told of, and fails in the warm-up then. */
@@ -111,12 +112,13 @@ const measureMemory = async (field: Field, work: string): Promise<Measured[]> =>
 
 const measure = async (work: string, { quick, only }: { quick: boolean; only: string | undefined }) => {
   tell('an image, a registry, and both pull it')
-  const { image, stop } = await serveImage(work)
+  const { image, host, stop } = await serveImage(work)
   const field = makeField(work, image)
+  let pullRow: PullRow | undefined
   let ending: Promise<void> | undefined
   const end = (): Promise<void> =>
     (ending ??= (async () => {
-      for (const failure of await endAll(field)) tell(failure)
+      for (const failure of [...(await endAll(field)), ...((await pullRow?.end()) ?? [])]) tell(failure)
       await stop()
     })())
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -125,6 +127,11 @@ const measure = async (work: string, { quick, only }: { quick: boolean; only: st
   try {
     await prepareImages(field, work)
     const rows = makeRows(field, work).filter(({ title }) => title.includes(only ?? ''))
+    if (PULL_TITLE.includes(only ?? '')) {
+      tell('an image of 110 MB')
+      pullRow = await makePullRow(host)
+      rows.push(pullRow.row)
+    }
     const measured = await measureTimes(rows, quick)
     const memory = only === undefined ? await measureMemory(field, work) : []
     return { machine: describeMachine(work), rows: measured, memory }

@@ -9,7 +9,8 @@ import { createGunzip } from 'node:zlib'
 import { Failure, errnoOf } from '../../runtime/errors.ts'
 import { damaged } from './refusal.ts'
 
-const MIB = 1024 * 1024
+/** As fast as 1 MiB, with 15 MB less of memory; zlib's own 16 KiB take twice the time. */
+const CHUNK = 256 * 1024
 /** Of the window that a frame asks for: what zstd's own highest level makes. */
 const ZSTD_MEMORY = '128MiB'
 const MAGIC_LENGTH = 4
@@ -38,8 +39,7 @@ export const decompress = async (
       return unzstd(chunks, consume)
     case 'gzip':
       try {
-        // Chunks of 1 MiB halve the time that the default of 16 KiB takes.
-        await pipeline(chunks, createGunzip({ chunkSize: MIB }), consume)
+        await pipeline(chunks, createGunzip({ chunkSize: CHUNK }), consume)
       } catch (error) {
         throw errnoOf(error)?.startsWith('Z_') === true ? damaged(error) : error
       }

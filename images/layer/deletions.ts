@@ -43,18 +43,22 @@ export class HiddenBelow implements Deletions {
   }
 
   marks(): readonly Mark[] {
-    const marks: Mark[] = []
-    for (const path of this.#hidden) {
-      if (!this.#tree.isDirectory(parentOf(path))) continue
-      const stats = this.#tree.stat(path)
-      // A whiteout beside a directory of the same name: the layer replaces the directory as a whole.
-      if (stats === undefined) marks.push({ path: this.#tree.bytes(path), kind: 'whiteout' })
-      else if (stats.isDirectory()) this.#opaque.add(path)
-    }
-    for (const path of this.#opaque) {
-      if (this.#tree.isDirectory(path)) marks.push({ path: this.#tree.bytes(path), kind: 'opaque' })
-    }
-    return marks
+    const hidden = [...this.#hidden].filter((path) => this.#tree.isDirectory(parentOf(path)))
+    // A whiteout beside a directory of the same name: the layer replaces the directory as a whole.
+    for (const path of hidden) if (this.#tree.stat(path)?.isDirectory() === true) this.#opaque.add(path)
+    const mark = (kind: 'whiteout' | 'opaque') => (path: string) => ({ path: this.#tree.bytes(path), kind })
+    return [
+      ...hidden
+        .filter((path) => this.#tree.stat(path) === undefined && !this.#isBelowOpaque(path))
+        .map(mark('whiteout')),
+      ...[...this.#opaque].filter((path) => this.#tree.isDirectory(path)).map(mark('opaque')),
+    ]
+  }
+
+  /** There the kernel reads the layer's directory as it is, and a whiteout would be a name that leads to nothing. */
+  #isBelowOpaque(path: string): boolean {
+    for (let at = parentOf(path); at !== ''; at = parentOf(at)) if (this.#opaque.has(at)) return true
+    return false
   }
 }
 

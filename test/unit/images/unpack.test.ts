@@ -341,6 +341,16 @@ describe('whiteouts', () => {
       expect(existsSync(join(layer, 'a/.wh.gone'))).toBe(false)
     }))
 
+  test('a whiteout below an opaque directory would be a name that leads to nothing', () =>
+    inSandbox(async ({ layer, unpack }) => {
+      const asked: string[] = []
+      const record = (marks: readonly Mark[]) => Promise.resolve(void asked.push(...marks.map(({ kind }) => kind)))
+      await unpack([{ name: 'o/.wh.gone' }, { name: 'o/d/.wh.gone' }, { name: 'o/.wh..wh..opq' }], {
+        applyMarks: record,
+      })
+      expect([asked, existsSync(join(layer, 'o/d'))]).toEqual([['opaque'], true])
+    }))
+
   test('a layer without them asks for none', () =>
     inSandbox(async ({ unpack }) => {
       const fail = () => Promise.reject(new Error('asked'))

@@ -34,17 +34,12 @@ const CONTAINER = {
 /** One frame of standard output: two bytes. */
 const FRAME = '\x01\0\0\0\0\0\0\x02x\n'
 
-/** As the agent answers, by what is asked. */
-const ANSWERS = [
-  [/attach|exec\/.*start/, `HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n${FRAME}`],
-  [/containers\/json/, [CONTAINER]],
-  [/./, { ...CONTAINER, StatusCode: 0, ExitCode: 0, Name: 'pod', Config: {}, State: {} }],
-]
+const STREAM = `HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n${FRAME}`
+const THING = { ...CONTAINER, StatusCode: 0, ExitCode: 0, Name: 'pod', Config: {}, State: {} }
 
 const answer = (request) => {
-  const [, body] = ANSWERS.find(([pattern]) => pattern.test(request.split(' HTTP/', 1)[0]))
-  if (typeof body === 'string') return body
-  const text = JSON.stringify(body)
+  if (/^upgrade:/im.test(request)) return STREAM
+  const text = JSON.stringify(request.startsWith('GET /containers/json') ? [CONTAINER] : THING)
   return `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text}`
 }
 

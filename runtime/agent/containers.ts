@@ -8,7 +8,7 @@ import type { CreateBody } from '../spec/create-body.ts'
 import { parseSignal } from '../spec/signals.ts'
 import { requireLimits } from './limits.ts'
 import { ensureFile, monitorFiles } from './monitored.ts'
-import { checkName, findByWord, inventName, newId, unknownThing } from './naming.ts'
+import { checkName, findByWord, ID, inventName, newId, unknownThing } from './naming.ts'
 import { buildConfig } from './bundle.ts'
 import type { Node } from './node.ts'
 import type { Pods } from './pods.ts'
@@ -21,7 +21,7 @@ export class Container {
   readonly directory: string
   /** The writing end of its standard input, while it runs and reads one. */
   input: Socket | undefined
-  /** Adopted: until then it does not remove itself (Date.now()). */
+  /** Adopted, or run for a client: until then it does not remove itself (Date.now()). */
   keptUntil?: number
 
   constructor(record: ContainerRecord, directory: string) {
@@ -71,8 +71,9 @@ export class Containers {
   async create(
     body: CreateBody,
     image: Image,
-    options: { name?: string | undefined; pod?: string | undefined },
+    options: { id?: string | undefined; name?: string | undefined; pod?: string | undefined },
   ): Promise<Container> {
+    if (options.id !== undefined) this.checkId(options.id)
     const taken = (name: string) => [...this.all.values()].some(({ record }) => record.name === name)
     if (options.name !== undefined && taken(checkName(options.name)))
       throw new Failure(`the container name '${options.name}' is in use`, {
@@ -86,7 +87,7 @@ export class Containers {
     const pod = options.pod === undefined ? undefined : this.pods.find(options.pod)
     requireLimits(this.node, body.HostConfig ?? {}, pod)
     if (pod !== undefined) refuseInPod(body, pod)
-    const id = newId()
+    const id = options.id ?? newId()
     const owner = pod ?? (await this.createImplicitPod(body, name, id))
     const container = new Container(
       {
@@ -116,6 +117,19 @@ export class Containers {
     }
     this.all.set(id, container)
     return container
+  }
+
+  /** A client may choose the id, to find its container again whatever becomes of the answer. */
+  private checkId(id: string): void {
+    if (!ID.test(id))
+      throw new Failure(`invalid container id '${id}'`, {
+        id: 'container.id',
+        try: '64 hexadecimal digits',
+        exitCode: 125,
+        status: 400,
+      })
+    if (this.all.has(id))
+      throw new Failure(`the container id ${id} is in use`, { id: 'container.id', exitCode: 125, status: 409 })
   }
 
   /** The container's id is its host name, as with Docker. */

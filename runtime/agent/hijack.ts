@@ -4,11 +4,10 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex, Writable } from 'node:stream'
+import { checkLength } from './http.ts'
 import type { Flow, LogFrame } from './log-reader.ts'
 
 export interface RawStream {
-  /** The request's JSON body. */
-  body: Buffer
   /** Leaves HTTP, once; before that an error can still be told as an answer. The first write does it too. */
   open: () => void
   write: (frame: LogFrame) => void
@@ -41,18 +40,29 @@ export const frameWriter =
     output.write(tty ? bytes : Buffer.concat([frameHeader(stream, bytes.length), bytes]))
   }
 
-/** A request with an Upgrade header: the socket is ours. The body comes before the stream, in what was read already. */
-export const upgradedStream = async (
-  request: IncomingMessage,
-  socket: Duplex,
-  head: Buffer,
-  tty: boolean,
-  headers: Readonly<Record<string, string>> = {},
-): Promise<RawStream> => {
+export interface Upgraded {
+  request: IncomingMessage
+  socket: Duplex
+  /** What came with the head of the request. */
+  head: Buffer
+}
+
+/** A request with an Upgrade header: the socket is ours. Its JSON body comes first; the rest is the container's input. */
+export const takeBody = async ({ request, socket, head }: Upgraded): Promise<{ body: Buffer; rest: Buffer }> => {
   // Before anything is waited for: Node took its own listener away with the upgrade.
   socket.on('error', () => socket.destroy())
   const length = Number(request.headers['content-length'] ?? 0)
-  const { body, rest } = await readBodyFrom(socket, head, length)
+  checkLength(length)
+  return readBodyFrom(socket, head, length)
+}
+
+/** `rest`: what was read of the container's input together with the request. */
+export const upgradedStream = (
+  socket: Duplex,
+  rest: Buffer,
+  tty: boolean,
+  headers: Readonly<Record<string, string>> = {},
+): RawStream => {
   const write = frameWriter(socket, tty)
   const open = once(() => {
     const more = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
@@ -62,7 +72,6 @@ export const upgradedStream = async (
     if (rest.length > 0) socket.unshift(rest)
   })
   return {
-    body,
     input: socket,
     open,
     write: (frame) => {
@@ -76,14 +85,13 @@ export const upgradedStream = async (
 }
 
 /** Without one: the answer's body is the stream, and nothing comes in. */
-export const answeredStream = (response: ServerResponse, body: Buffer, tty: boolean): RawStream => {
+export const answeredStream = (response: ServerResponse, tty: boolean): RawStream => {
   const open = once(() => {
     response.writeHead(200, { 'content-type': tty ? RAW : MULTIPLEXED })
     response.flushHeaders()
   })
   const write = frameWriter(response, tty)
   return {
-    body,
     input: undefined,
     open,
     write: (frame) => {

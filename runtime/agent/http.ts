@@ -22,6 +22,11 @@ export interface Route {
 
 const MAX_BODY = 4 * 1024 * 1024
 
+export const checkLength = (length: number): void => {
+  if (length > MAX_BODY)
+    throw new Failure(`the request body is over ${MAX_BODY} bytes`, { id: 'api.body', status: 413 })
+}
+
 /** route('GET', '/containers/{id}/json', ...): a name takes what has no slash, {name*} everything. */
 export const route = (method: string, path: string, answer: Answer): Route => ({
   method,
@@ -37,16 +42,19 @@ export const readBody = async <T>(raw: IncomingMessage, shape: Shape): Promise<T
   let length = 0
   for await (const chunk of raw as AsyncIterable<Buffer>) {
     length += chunk.length
-    if (length > MAX_BODY)
-      throw new Failure(`the request body is over ${MAX_BODY} bytes`, { id: 'api.body', status: 413 })
+    checkLength(length)
     chunks.push(chunk)
   }
-  const body = parseBody<T>(Buffer.concat(chunks))
+  return parseBody<T>(Buffer.concat(chunks), shape)
+}
+
+export const parseBody = <T>(bytes: Buffer, shape: Shape): T => {
+  const body = parseObject<T>(bytes)
   checkShape(body, shape)
   return body
 }
 
-export const parseBody = <T>(bytes: Buffer): T => {
+const parseObject = <T>(bytes: Buffer): T => {
   if (bytes.length === 0) return {} as T
   try {
     const value: unknown = JSON.parse(bytes.toString())

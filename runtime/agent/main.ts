@@ -9,6 +9,7 @@ import { isAlive } from '../kernel/processes.ts'
 import { Agent } from './agent.ts'
 import { authRoutes } from './api/auth.ts'
 import { containerRoutes } from './api/containers.ts'
+import { createRoutes } from './api/create.ts'
 import { imageRoutes } from './api/images.ts'
 import { podRoutes } from './api/pods.ts'
 import { resourceRoutes } from './api/resources.ts'
@@ -26,6 +27,7 @@ if (root === undefined) throw new Error('agent: --root is missing')
 const agent = new Agent(root)
 const routes = [
   ...streamRoutes(agent),
+  ...createRoutes(agent),
   ...containerRoutes(agent),
   ...resourceRoutes(agent),
   ...podRoutes(agent),

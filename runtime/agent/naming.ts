@@ -3,6 +3,7 @@ import { randomBytes, randomInt } from 'node:crypto'
 import { Failure } from '../errors.ts'
 
 export const newId = (): string => randomBytes(32).toString('hex')
+export const ID = /^[0-9a-f]{64}$/
 
 const FIRST = [
   'brave',

@@ -34,7 +34,7 @@ import type { Node } from './node.ts'
 import type { Pods } from './pods.ts'
 import type { ContainerRecord, PodRecord } from './records.ts'
 
-/** So long an agent keeps what removes itself and ended without one: its clients come back for output and exit code. */
+/** So long what removes itself is kept for the clients that want its output and exit code and have not asked yet. */
 const RETURN_MS = 5000
 
 /** Of a timer: 32 bits, beyond which it would be at once. */
@@ -195,6 +195,11 @@ export class Supervisor {
       await this.containers.remove(container)
   }
 
+  /** From now on, a while: its clients come for output and exit code. */
+  keepForClients(container: Container): void {
+    container.keptUntil = Date.now() + RETURN_MS
+  }
+
   /** Nobody else is expected: what is kept for those who come back goes at once. */
   claim(container: Container): void {
     delete container.keptUntil
@@ -315,7 +320,7 @@ export class Supervisor {
         this.sweep(container)
         continue
       }
-      container.keptUntil = Date.now() + RETURN_MS
+      this.keepForClients(container)
       // 'exited' and held, or with another end than the one noted: it was being started again when the agent died.
       if (container.record.status === 'exited' && !held && !this.endedAgain(container)) {
         this.sweep(container)

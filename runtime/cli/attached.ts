@@ -5,7 +5,7 @@
 import { Failure, isFailure } from '../errors.ts'
 import { acrossAgents } from './across-agents.ts'
 import type { ContainerInspect, WaitAnswer } from './api.ts'
-import { type Client, type Hijacked, segment } from './client.ts'
+import { type Client, type Hijacked, type Query, segment } from './client.ts'
 import { type Feed, feedPipe } from './feed.ts'
 import { makeReceived } from './received.ts'
 import { FORWARDED, type SignalName, enterRawMode, followSize } from './terminal.ts'
@@ -19,6 +19,8 @@ export interface Foreground {
   autoRemove: boolean
   /** When it was started before, as inspect tells; undefined: never. */
   startedBefore?: string
+  /** Makes it, starts it and attaches, in one call; undefined for one that is there. */
+  run?: (attach: Query) => Promise<Hijacked>
   start: () => Promise<unknown>
 }
 
@@ -28,7 +30,7 @@ const NEVER = '0001-01-01T00:00:00Z'
 
 /** Resolves to the exit code of the container; 0 where the user detached. */
 export const runForeground = async (foreground: Foreground): Promise<number> => {
-  const { client, id, tty, stdin, start } = foreground
+  const { client, id, tty, stdin, run, start } = foreground
   const path = `/containers/${segment(id)}`
   const received = makeReceived(tty)
   const signals = tty && stdin ? undefined : forwardSignals(client, path)
@@ -46,9 +48,18 @@ export const runForeground = async (foreground: Foreground): Promise<number> => 
     phase = 'started'
   }
 
-  const attempt = async (): Promise<number> => {
+  const connect = async (): Promise<Connected> => {
     if (phase === 'starting' && (await hasStarted(foreground))) phase = 'started'
-    const { stream, readExit } = await attachAndWait(foreground, received.query(), phase === 'started')
+    if (run === undefined || phase !== 'new') return attachAndWait(foreground, received.query(), phase === 'started')
+    phase = 'starting'
+    const stream = await run({ ...ALL_STREAMS, stdin })
+    phase = 'started'
+    const exit = beginWait(foreground, 'not-running')
+    return { stream, readExit: async () => (await exit)() }
+  }
+
+  const attempt = async (): Promise<number> => {
+    const { stream, readExit } = await connect()
     const take = received.take(stream.headers)
     const input = stream.headers.get(INPUT_HEADER)
     if (tty && stdin) restore ??= enterRawMode()
@@ -81,13 +92,27 @@ export const runForeground = async (foreground: Foreground): Promise<number> => 
   }
 }
 
+interface Connected {
+  stream: Hijacked
+  readExit: () => Promise<unknown>
+}
+
+const ALL_STREAMS = { stream: true, stdout: true, stderr: true }
+
+/** Resolves when the agent has heard it, to what reads the answer. Its failure is told to who reads. */
+const beginWait = ({ client, id, autoRemove }: Foreground, condition: 'not-running' | 'next-exit') => {
+  const query = { condition: autoRemove ? 'removed' : condition }
+  const begun = client.begin(`/containers/${segment(id)}/wait`, { query })
+  begun.catch(() => undefined)
+  return begun
+}
+
 /** Attach and wait first, both answered, then start: no byte and no exit code can be missed. */
-const attachAndWait = async ({ client, id, stdin, autoRemove }: Foreground, resumption: object, started: boolean) => {
-  const path = `/containers/${segment(id)}`
-  const condition = autoRemove ? 'removed' : started ? 'not-running' : 'next-exit'
+const attachAndWait = async (foreground: Foreground, resumption: Query, started: boolean): Promise<Connected> => {
+  const { client, id, stdin } = foreground
   const attach = () =>
-    client.hijack(`${path}/attach`, { query: { stream: true, stdin, stdout: true, stderr: true, ...resumption } })
-  const wait = () => client.begin(`${path}/wait`, { query: { condition } })
+    client.hijack(`/containers/${segment(id)}/attach`, { query: { ...ALL_STREAMS, stdin, ...resumption } })
+  const wait = () => beginWait(foreground, started ? 'not-running' : 'next-exit')
   if (!started) {
     const [stream, readExit] = await Promise.all([attach(), wait()])
     return { stream, readExit }

@@ -1,6 +1,9 @@
 /** The agent speaks Docker's API: dockerode is the client, and no test here uses the command line for what it asserts. */
+import { once } from 'node:events'
+import { request, type IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import { PassThrough } from 'node:stream'
-import { buffer, text } from 'node:stream/consumers'
+import { buffer, json, text } from 'node:stream/consumers'
 import type Docker from 'dockerode'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeRoot } from '../fixtures/glasspod.ts'
@@ -207,5 +210,63 @@ describe('a container', () => {
     await expect(create('true', { name: 'twice' })).rejects.toMatchObject({ statusCode: 409 })
     await expect(docker.getContainer('nobody').start()).rejects.toMatchObject({ statusCode: 404 })
     await container.remove()
+  })
+})
+
+describe('POST /glasspod/run', () => {
+  const ID = 'c0ffee'.padEnd(64, '0')
+  const bodyOf = (...command: string[]) => ({
+    Image: root.image,
+    Cmd: command,
+    HostConfig: { NetworkMode: 'none', AutoRemove: true },
+  })
+  const post = (query: string, body: object, headers: Record<string, string> = {}) => {
+    const text = JSON.stringify(body)
+    const asked = request({
+      socketPath: `${root.dir}/run/agent.sock`,
+      method: 'POST',
+      path: `/glasspod/run${query}`,
+      headers: { ...headers, 'content-length': Buffer.byteLength(text) },
+    })
+    asked.end(text)
+    return asked
+  }
+  const answer = async (query: string, body: object): Promise<{ status: number | undefined; body: unknown }> => {
+    const [response] = (await once(post(query, body), 'response')) as [IncomingMessage]
+    return { status: response.statusCode, body: await json(response) }
+  }
+
+  test('makes one and starts it, with the id that the client chose; no second one has it', async () => {
+    expect(await answer(`?id=${ID}`, bodyOf('sleep', '1000'))).toMatchObject({ status: 201, body: { Id: ID } })
+    expect(await docker.getContainer(ID).inspect()).toMatchObject({ State: { Running: true } })
+    expect(await answer(`?id=${ID}`, bodyOf('true'))).toMatchObject({ status: 409, body: { id: 'container.id' } })
+    await docker.getContainer(ID).remove({ force: true })
+    expect(await answer('?id=../../etc', bodyOf('true'))).toMatchObject({ status: 400, body: { id: 'container.id' } })
+  })
+
+  test('leaves nothing of one that does not start', async () => {
+    const body = { ...bodyOf('no-such-command'), HostConfig: { NetworkMode: 'none' } }
+    expect(await answer(`?id=${ID}`, body)).toMatchObject({ status: 400, body: { exitCode: 127 } })
+    await expect(docker.getContainer(ID).inspect()).rejects.toMatchObject({ statusCode: 404 })
+  })
+
+  test('with an upgrade: all output, and an exit code that can be asked for when it has removed itself', async () => {
+    const asked = post(`?id=${ID}&stdout=1&stderr=1`, bodyOf('sh', '-c', 'echo first; exit 5'), {
+      connection: 'Upgrade',
+      upgrade: 'tcp',
+    })
+    const [response, socket, head] = (await once(asked, 'upgrade')) as [IncomingMessage, Socket, Buffer]
+    socket.unshift(head)
+    expect(response.headers['glasspod-position']).toBe('0.0')
+    expect(await demultiplex(socket)).toEqual({ stdout: 'first\n', stderr: '' })
+    const waiting = docker.getContainer(ID).wait({ condition: 'removed' }) as Promise<{ StatusCode: number }>
+    expect(await waiting).toMatchObject({ StatusCode: 5 })
+    await expect(docker.getContainer(ID).inspect()).rejects.toMatchObject({ statusCode: 404 })
+  })
+
+  test('with an upgrade: a failure is an answer, not a stream', async () => {
+    const asked = post(`?id=${ID}&stdout=1`, bodyOf('no-such-command'), { connection: 'Upgrade', upgrade: 'tcp' })
+    const [response] = (await once(asked, 'response')) as [IncomingMessage]
+    expect(await json(response)).toMatchObject({ exitCode: 127 })
   })
 })

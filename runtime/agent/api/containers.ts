@@ -1,9 +1,9 @@
-/** /containers and /exec, without the streams (streams.ts). */
+/** /containers and /exec, without what makes one (create.ts) and without the streams (streams.ts). */
 import type { Agent } from '../agent.ts'
 import type { Container } from '../containers.ts'
 import type { ExecBody } from '../execs.ts'
 import { Failure } from '../../errors.ts'
-import { CREATE_SHAPE, EXEC_SHAPE, type CreateBody } from '../../spec/create-body.ts'
+import { EXEC_SHAPE } from '../../spec/create-body.ts'
 import { readBody, route, Status, type Request, type Route } from '../http.ts'
 import { notRunning, resizeTerminal } from '../monitored.ts'
 import { refusePaused } from '../pause.ts'
@@ -17,16 +17,6 @@ const isTrue = (value: string | null): boolean => value === '1' || value === 'tr
 export const containerRoutes = (agent: Agent): Route[] => {
   const find = ({ params }: Request): Container => agent.containers.find(params['id'] ?? '')
   return [
-    route('POST', '/containers/create', async ({ raw, query }) => {
-      const body = await readBody<CreateBody>(raw, CREATE_SHAPE)
-      if (!body.Image) throw new Failure('no image is named', { id: 'container.image', status: 400, exitCode: 125 })
-      const image = await agent.images.find(body.Image)
-      const container = await agent.containers.create(body, image, {
-        name: query.get('name') ?? undefined,
-        pod: query.get('pod') ?? undefined,
-      })
-      return new Status(201, { Id: container.record.id, Warnings: agent.warnings })
-    }),
     route('GET', '/containers/json', async ({ query }) => {
       const filters = parseFilters(query.get('filters'))
       const all = isTrue(query.get('all')) || filters.has('status')

@@ -1,69 +1,16 @@
-/** Attach and exec start: the two calls whose connection becomes the container's standard streams. */
+/** Attach, run and exec start: the calls whose connection becomes the container's standard streams. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { formatFailure } from '../../errors.ts'
 import type { Agent } from '../agent.ts'
 import { attach } from '../attach.ts'
-import type { Container } from '../containers.ts'
-import { answeredStream, upgradedStream, type RawStream } from '../hijack.ts'
+import { answeredStream, takeBody, upgradedStream, type RawStream } from '../hijack.ts'
 import { describeError, readBody, route, Status, type Route } from '../http.ts'
-import { monitorFiles } from '../monitored.ts'
-import { formatPosition, parseResumption, POSITION_HEADER, type Resumption } from '../resume.ts'
-
-const isTrue = (value: string | null): boolean => value === '1' || value === 'true'
+import { attachContainer, planAttachment } from './attach.ts'
+import { RUN, runAttached } from './create.ts'
 
 const ATTACH = /^(?:\/v[0-9.]+)?\/containers\/([^/]+)\/attach$/
 const EXEC = /^(?:\/v[0-9.]+)?\/exec\/([^/]+)\/start$/
-
-/** Tells a client on this machine where it may write the container's input itself: that survives the agent. */
-const INPUT_HEADER = 'glasspod-input'
-
-interface Attachment {
-  container: Container
-  query: URLSearchParams
-  from: number
-  resumption: Resumption | undefined
-  headers: Record<string, string>
-}
-
-const planAttachment = (agent: Agent, id: string, query: URLSearchParams): Attachment => {
-  const container = agent.containers.find(id)
-  const { record, directory } = container
-  const resumption = parseResumption(query)
-  const begin = isTrue(query.get('logs')) ? record.logStart : agent.logEnd(container)
-  const from = resumption?.position.offset ?? begin
-  return {
-    ...{ container, query, from, resumption },
-    headers: {
-      [POSITION_HEADER]: formatPosition({ offset: from, cut: 0 }),
-      ...(record.body.OpenStdin === true ? { [INPUT_HEADER]: monitorFiles(directory).stdin } : {}),
-    },
-  }
-}
-
-const attachContainer = ({ container, query, from, resumption }: Attachment, stream: RawStream): void => {
-  const { record } = container
-  const started = new Promise<void>((resolve) => {
-    if (container.isRunning) resolve()
-    else container.events.once('start', resolve)
-  })
-  stream.open()
-  const end = attach(
-    container,
-    stream,
-    {
-      stdin: isTrue(query.get('stdin')) && record.body.OpenStdin === true,
-      stdout: isTrue(query.get('stdout')),
-      stderr: isTrue(query.get('stderr')),
-      from,
-      received: resumption?.received,
-      closeInput: record.body.StdinOnce === true && record.body.Tty !== true,
-    },
-    started,
-  )
-  // Attached to what has ended: say what there is, and end.
-  if (record.status === 'exited' && (isTrue(query.get('logs')) || resumption !== undefined)) end()
-}
 
 const startExec = async (agent: Agent, id: string, stream: RawStream): Promise<void> => {
   const exec = agent.execs.find(id)
@@ -96,13 +43,17 @@ export const upgrade = async (agent: Agent, request: IncomingMessage, socket: Du
     const url = new URL(request.url ?? '/', 'http://agent')
     const container = ATTACH.exec(url.pathname)?.[1]
     const exec = EXEC.exec(url.pathname)?.[1]
-    if (container !== undefined) {
+    const connection = { request, socket, head }
+    if (url.pathname === RUN) await runAttached(agent, url.searchParams, connection)
+    else if (container !== undefined) {
       const tty = isTty(agent, container)
       const attachment = planAttachment(agent, container, url.searchParams)
-      attachContainer(attachment, await upgradedStream(request, socket, head, tty, attachment.headers))
+      const { rest } = await takeBody(connection)
+      attachContainer(attachment, upgradedStream(socket, rest, tty, attachment.headers))
     } else if (exec !== undefined) {
       const tty = agent.execs.find(exec).body.Tty === true
-      await startExec(agent, exec, await upgradedStream(request, socket, head, tty))
+      const { rest } = await takeBody(connection)
+      await startExec(agent, exec, upgradedStream(socket, rest, tty))
     } else throw new Error(`${url.pathname} is no stream`)
   } catch (error) {
     const { status, body } = describeError(error)
@@ -119,14 +70,14 @@ export const streamRoutes = (agent: Agent): Route[] => [
     const id = params['id'] ?? ''
     const attachment = planAttachment(agent, id, query)
     for (const [name, value] of Object.entries(attachment.headers)) response.setHeader(name, value)
-    attachContainer(attachment, answeredStream(response, Buffer.alloc(0), isTty(agent, id)))
+    attachContainer(attachment, answeredStream(response, isTty(agent, id)))
     return streamed(response)
   }),
   route('POST', '/exec/{id}/start', async ({ params, raw, response }) => {
     const exec = agent.execs.find(params['id'] ?? '')
     const body = await readBody<{ Detach?: boolean }>(raw, { fields: { Detach: 'flag' } })
     if (body.Detach !== true) {
-      await startExec(agent, exec.id, answeredStream(response, Buffer.alloc(0), exec.body.Tty === true))
+      await startExec(agent, exec.id, answeredStream(response, exec.body.Tty === true))
       return streamed(response)
     }
     agent.execs.prepare(exec)

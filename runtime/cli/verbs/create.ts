@@ -1,5 +1,6 @@
+import type { Created } from '../api.ts'
 import { CONTAINER_OPERANDS, CREATE_OPTIONS } from '../container-options.ts'
-import { createContainer, readSurroundings } from '../create.ts'
+import { printWarnings, readSurroundings, withImage } from '../create.ts'
 import { makeCreateRequest } from '../create-body.ts'
 import { openLogins } from '../logins.ts'
 import { print } from '../output.ts'
@@ -11,7 +12,10 @@ export const verb = defineVerb({
   example: 'glasspod create --name web -p 8080:80 busybox httpd -f',
   async run({ options, operands, agent }) {
     const request = makeCreateRequest(options, operands, readSurroundings())
-    const logins = openLogins()
-    print(await createContainer(await agent(), request, options, logins))
+    const pulling = { image: request.body.Image, policy: options, logins: openLogins() }
+    const client = await agent()
+    const { Id, Warnings } = await withImage(client, pulling, () => client.post<Created>('/containers/create', request))
+    printWarnings(Warnings)
+    print(Id)
   },
 })

@@ -1,8 +1,9 @@
+import type { Created } from '../api.ts'
 import { assertTerminal } from '../terminal.ts'
 import { runForeground } from '../attached.ts'
 import { segment } from '../client.ts'
 import { CONTAINER_OPERANDS, RUN_OPTIONS } from '../container-options.ts'
-import { createContainer, readSurroundings } from '../create.ts'
+import { newId, printWarnings, readSurroundings, readWarnings, withImage } from '../create.ts'
 import { makeCreateRequest } from '../create-body.ts'
 import { openLogins } from '../logins.ts'
 import { print } from '../output.ts'
@@ -14,21 +15,30 @@ export const verb = defineVerb({
   example: 'glasspod run --rm -it busybox sh',
   exitCodes: 'command',
   async run({ options, operands, agent }) {
-    const { detach, tty, interactive, rm } = options
+    const { detach, tty, interactive: stdin, rm: autoRemove } = options
     if (!detach) assertTerminal(options)
-    const request = makeCreateRequest(options, operands, readSurroundings())
-    const logins = openLogins()
+    const { query, body } = makeCreateRequest(options, operands, readSurroundings())
+    const pulling = { image: body.Image, policy: options, logins: openLogins() }
     const client = await agent()
-    const id = await createContainer(client, request, options, logins)
-    // What did not start is not left behind: with --rm the agent has removed it already.
-    const start = () =>
-      client.post(`/containers/${segment(id)}/start`).catch(async (error: unknown) => {
-        if (!rm) await client.delete(`/containers/${segment(id)}`).catch(() => undefined)
-        throw error
+    if (detach) {
+      const { Id, Warnings } = await withImage(client, pulling, () =>
+        client.post<Created>('/glasspod/run', { query, body }),
+      )
+      printWarnings(Warnings)
+      print(Id)
+      return 0
+    }
+    return withImage(client, pulling, () => {
+      const id = newId()
+      return runForeground({
+        ...{ client, id, tty, stdin, autoRemove },
+        run: async (attach) => {
+          const stream = await client.hijack('/glasspod/run', { query: { ...query, ...attach, id }, body })
+          printWarnings(readWarnings(stream.headers))
+          return stream
+        },
+        start: () => client.post(`/containers/${segment(id)}/start`),
       })
-    if (!detach) return runForeground({ client, id, tty, stdin: interactive, autoRemove: rm, start })
-    await start()
-    print(id)
-    return 0
+    })
   },
 })

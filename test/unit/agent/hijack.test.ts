@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { answeredStream, frameWriter, upgradedStream, type RawStream } from '../../../runtime/agent/hijack.ts'
+import { answeredStream, frameWriter, takeBody, upgradedStream, type RawStream } from '../../../runtime/agent/hijack.ts'
 import { useDirectory } from './temporary.ts'
 
 const { fresh } = useDirectory()
@@ -68,10 +68,12 @@ describe('a connection that leaves HTTP', () => {
 
   const head = (length: number) =>
     `POST /exec/1/start HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: ${length}\r\n\r\n`
-  const open = async (): Promise<RawStream> => {
-    const { request, socket, head } = await upgraded
-    return upgradedStream(request, socket, head, false)
+  const openWithBody = async (): Promise<{ body: Buffer; stream: RawStream }> => {
+    const connection = await upgraded
+    const { body, rest } = await takeBody(connection)
+    return { body, stream: upgradedStream(connection.socket, rest, false) }
   }
+  const open = async (): Promise<RawStream> => (await openWithBody()).stream
   const received = async (length: number): Promise<string> => {
     let text = ''
     while (text.length < length) text += String((await once(client, 'data'))[0])
@@ -86,10 +88,10 @@ describe('a connection that leaves HTTP', () => {
     ['cut in two', [`${head(2)}{`, '}typed']],
     ['none', [`${head(0)}typed`]],
   ])('has its body apart from the container’s input: %s', async (_, parts) => {
-    const opened = open()
+    const opened = openWithBody()
     for (const part of parts) await new Promise<void>((resolve) => client.write(part, () => resolve()))
-    const stream = await opened
-    expect(stream.body.toString()).toBe(parts[0] === `${head(0)}typed` ? '' : '{}')
+    const { body, stream } = await opened
+    expect(body.toString()).toBe(parts[0] === `${head(0)}typed` ? '' : '{}')
     stream.open()
     let input = ''
     while (input.length < 5) input += String((await once(stream.input ?? client, 'data'))[0])
@@ -139,7 +141,7 @@ describe('a connection that leaves HTTP', () => {
   it('has somebody who listens for its errors from the first moment', async () => {
     client.write(`${head(10)}{`)
     const { request, socket, head: first } = await upgraded
-    upgradedStream(request, socket, first, false).catch(() => undefined)
+    takeBody({ request, socket, head: first }).catch(() => undefined)
     expect(socket.listenerCount('error')).toBeGreaterThan(0)
   })
 })
@@ -148,7 +150,7 @@ describe('an answer that is the stream', () => {
   it('has the media type of its frames, and ends', async () => {
     const path = fresh()
     const server = createServer((_, response) => {
-      const stream = answeredStream(response, Buffer.from('{}'), false)
+      const stream = answeredStream(response, false)
       stream.write({ stream: 1, time: 0n, bytes: Buffer.from('x') })
       stream.end()
     })

@@ -28,20 +28,22 @@ describe('a route', () => {
   ])('%s does not take %s', (pattern, path) => expect(match(pattern, path)).toBe(undefined))
 })
 
+const NOTHING = { fields: {} }
+
 describe('a body', () => {
   it('is what was sent', () => {
     fc.assert(
       fc.property(
         fc.json({ maxDepth: 3 }).map((inner) => `{"inner":${inner}}`),
         (text) => {
-          expect(parseBody(Buffer.from(text))).toEqual(JSON.parse(text))
+          expect(parseBody(Buffer.from(text), NOTHING)).toEqual(JSON.parse(text))
         },
       ),
     )
   })
-  it('is {} where there is none', () => expect(parseBody(Buffer.alloc(0))).toEqual({}))
+  it('is {} where there is none', () => expect(parseBody(Buffer.alloc(0), NOTHING)).toEqual({}))
   it.each(['null', '1', '"x"', '{', '\0', '{} {}'])('may not be %j', (text) =>
-    expect(refusal(() => parseBody(Buffer.from(text)))).toBe('the request body is not a JSON object'),
+    expect(refusal(() => parseBody(Buffer.from(text), NOTHING))).toBe('the request body is not a JSON object'),
   )
 })
 

@@ -83,9 +83,53 @@ export interface ExplainedStep {
   text: string
   inside?: ExplainedStep[]
 }
+export interface GraphRow {
+  /** Empty for what belongs to the node. */
+  pod: string
+  name: string
+  /** holder, agent, pause or container. */
+  kind: string
+  pid: number
+  inodes: Record<string, number | undefined>
+}
+export interface IdRange {
+  inside: number
+  outside: number
+  count: number
+}
+export interface GraphPort {
+  hostIp: string
+  hostPort: number
+  containerPort: number
+  protocol: string
+}
+/** A pod's cable to the bridge. */
+export interface GraphLink {
+  pod: string
+  /** The end in the pod, and the other one. */
+  device: string
+  veth?: string
+  bridge?: string
+  addresses: string[]
+  ports: GraphPort[]
+}
+export interface GraphNetwork {
+  /** The node's network namespace; absent until a pod asks for a network. */
+  inode?: number
+  uplink?: { program: string; pid: number; address: string; dns: string }
+  missing?: string
+  bridges: { name: string; addresses: string[] }[]
+  links: GraphLink[]
+}
 export interface Graph {
   namespaces: string[]
-  rows: { pod: string; name: string; kind: string; pid: number; inodes: Record<string, number | undefined> }[]
+  rows: GraphRow[]
+  /** The node's; outside are the ids of the one around it. */
+  userNamespace: { inode?: number; users: IdRange[]; groups: IdRange[] }
+  /** Where the command line is: the one around it, as a rule the host's. */
+  parentUserNamespace?: number
+  cgroup: CgroupTree
+  network: GraphNetwork
 }
 export interface CgroupNode {
   path: string

@@ -5,7 +5,13 @@ import { VERBS } from '../../runtime/cli/main.ts'
 import { parseOptions } from '../../runtime/cli/options.ts'
 
 const ROOT = new URL('../..', import.meta.url).pathname
-const PAGES = ['README.md', 'CONTRIBUTING.md', ...readdirSync(`${ROOT}docs`).map((name) => `docs/${name}`)]
+const PAGES = [
+  'README.md',
+  'CONTRIBUTING.md',
+  ...readdirSync(`${ROOT}docs`)
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+]
 
 interface Line {
   page: string

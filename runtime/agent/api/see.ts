@@ -1,62 +1,12 @@
 /** /glasspod/graph, cgroup and explain: what is there, and what would be done. */
 import type { Agent } from '../agent.ts'
+import { readCgroups, readGraph } from '../graph.ts'
 import { readBody, route, type Route } from '../http.ts'
 import type { ContainerRecord, PodRecord } from '../records.ts'
 import { POD_FIELDS, podRequest } from './pods.ts'
-import { readTree, type CgroupNode } from '../../kernel/cgroups/leaf.ts'
-import { isAlive, readComm } from '../../kernel/processes.ts'
-import { NAMESPACES, readNamespaceInode } from '../../kernel/namespaces.ts'
 import type { Step } from '../../plan/step.ts'
 import { explainSteps } from '../../see/explain.ts'
 import { CREATE_SHAPE, type CreateBody } from '../../spec/create-body.ts'
-
-const inodesOf = (pid: number) => Object.fromEntries(NAMESPACES.map((name) => [name, readNamespaceInode(pid, name)]))
-
-const graphRows = (agent: Agent) => {
-  const row = (pod: string, name: string, kind: string, pid: number) => ({
-    pod,
-    name,
-    kind,
-    pid,
-    inodes: inodesOf(pid),
-  })
-  const node = [
-    ...(agent.node.holder === undefined ? [] : [row('', 'holder', 'holder', agent.node.holder.pid)]),
-    row('', 'agent', 'agent', process.pid),
-  ]
-  const pods = [...agent.pods.all.values()].flatMap((pod) => {
-    const pause = pod.pause !== undefined && isAlive(pod.pause) ? [row(pod.name, 'pause', 'pause', pod.pause.pid)] : []
-    const containers = agent.containers
-      .inPod(pod)
-      .flatMap((container) =>
-        container.isRunning && container.record.process !== undefined
-          ? [row(pod.name, container.record.name, 'container', container.record.process.pid)]
-          : [],
-      )
-    return [...pause, ...containers]
-  })
-  return [...node, ...pods]
-}
-
-interface DescribedCgroup extends Omit<CgroupNode, 'processes' | 'children'> {
-  kind: string
-  processes: { pid: number; name: string }[]
-  children: DescribedCgroup[]
-}
-
-/** Directories have ids for names; people have given names to what is in them. */
-const describeCgroup = (agent: Agent, node: CgroupNode): DescribedCgroup => {
-  const pod = [...agent.pods.all.values()].find((candidate) => agent.pods.cgroup(candidate) === node.path)
-  const container = [...agent.containers.all.values()].find((c) => agent.supervisor.cgroup(c.record) === node.path)
-  const kind = pod ? 'pod' : container ? 'container' : node.name === 'pause' ? 'pause' : 'directory'
-  return {
-    ...node,
-    kind,
-    name: pod?.name ?? container?.record.name ?? node.name,
-    processes: node.processes.map((pid) => ({ pid, name: readComm(pid) ?? '' })),
-    children: node.children.map((child) => describeCgroup(agent, child)),
-  }
-}
 
 /** The plan of a container that is not made: the same functions with the same input, and nothing is run. */
 const explainContainer = async (agent: Agent, body: CreateBody, podWord: string | null): Promise<Step[]> => {
@@ -101,22 +51,8 @@ const explainContainer = async (agent: Agent, body: CreateBody, podWord: string 
 }
 
 export const seeRoutes = (agent: Agent): Route[] => [
-  route('GET', '/glasspod/graph', () => ({ namespaces: NAMESPACES, rows: graphRows(agent) })),
-  route('GET', '/glasspod/cgroup', () => {
-    const { cgroup, holder } = agent.node
-    if (cgroup === undefined)
-      return {
-        available: false,
-        reason: holder?.cgroupReason ?? 'no cgroup directory is delegated to this user',
-        path: '',
-        name: '',
-        kind: 'directory',
-        processes: [],
-        facts: {},
-        children: [],
-      }
-    return { available: true, ...describeCgroup(agent, readTree(cgroup)) }
-  }),
+  route('GET', '/glasspod/graph', () => readGraph(agent)),
+  route('GET', '/glasspod/cgroup', () => readCgroups(agent)),
   route('POST', '/glasspod/explain', async ({ raw, query }) => {
     const body = await readBody<CreateBody & Parameters<typeof podRequest>[0]>(raw, {
       fields: query.get('verb') === 'pod-create' ? POD_FIELDS : CREATE_SHAPE.fields,

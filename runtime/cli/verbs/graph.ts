@@ -1,49 +1,60 @@
+import { readlinkSync } from 'node:fs'
+import { isatty } from 'node:tty'
 import type { Graph } from '../api.ts'
-import { type Paint, isColourful, makePaint } from '../colour.ts'
-import { STDOUT, print, printJson } from '../output.ts'
-import { formatTable, printable } from '../table.ts'
-import { FORMAT, NO_OPERANDS, defineVerb } from '../verb.ts'
+import { isColourful, makePaint } from '../colour.ts'
+import { makeDiagram } from '../graph/diagram.ts'
+import { formatDot } from '../graph/dot.ts'
+import { formatHtml } from '../graph/html.ts'
+import { formatMermaid } from '../graph/mermaid.ts'
+import { selectPods } from '../graph/select.ts'
+import { formatSvg } from '../graph/svg.ts'
+import { formatText } from '../graph/text.ts'
+import { badFlag } from '../options.ts'
+import { STDOUT, print, write } from '../output.ts'
+import { FORMAT, defineVerb } from '../verb.ts'
 
-const LEGEND = 'a, b, ...: the same namespace in several rows; without a letter: its own'
-const LETTERS = 'abcdefghijklmnopqrstuvwxyz'
-const COLOURS = [36, 33, 35, 32, 34, 31]
+const FORMATS = ['text', 'mermaid', 'dot', 'json', 'svg', 'html']
+/** Clears the screen and goes to its upper left corner (console_codes(4)). */
+const CLEAR = '\x1b[2J\x1b[H'
+const INTERVAL_MS = 1000
 
-/** Numbers each namespace that two or more rows are in: in one column the first is 0, the next 1. */
-export const numberShared = (inodes: readonly (number | undefined)[]): Map<number, number> => {
-  const known = inodes.filter((inode) => inode !== undefined)
-  const shared = [...new Set(known)].filter((inode) => known.filter((other) => other === inode).length > 1)
-  return new Map(shared.map((inode, index) => [inode, index]))
-}
+const readOwnUserNamespace = (): number => Number(/\d+/.exec(readlinkSync('/proc/self/ns/user'))?.[0])
 
-const markOf = (number: number): string =>
-  (LETTERS[number % LETTERS.length] ?? '').repeat(1 + Math.floor(number / LETTERS.length))
-
-export const formatGraph = ({ namespaces, rows }: Graph, paint: Paint): string => {
-  const shared = new Map(namespaces.map((name) => [name, numberShared(rows.map(({ inodes }) => inodes[name]))]))
-  const formatInode = (name: string, inode: number | undefined) => {
-    if (inode === undefined) return '-'
-    const number = shared.get(name)?.get(inode)
-    return number === undefined
-      ? inode.toString()
-      : paint(COLOURS[number % COLOURS.length] ?? 0, `${inode} ${markOf(number)}`)
+const render = (graph: Graph, format: string): string => {
+  switch (format) {
+    case 'json':
+      return JSON.stringify(graph, null, 2)
+    case 'mermaid':
+      return formatMermaid(makeDiagram(graph))
+    case 'dot':
+      return formatDot(makeDiagram(graph))
+    case 'svg':
+      return formatSvg(makeDiagram(graph))
+    case 'html':
+      return formatHtml(graph, new Date())
+    default:
+      return formatText(graph, makePaint(isColourful(STDOUT)), isatty(STDOUT) ? process.stdout.columns : undefined)
   }
-  const table = formatTable(
-    ['POD', 'NAME', 'KIND', 'PID', ...namespaces.map((name) => name.toUpperCase())],
-    rows.map(({ pod, name, kind, pid, inodes }) => [
-      ...[pod || '-', name, kind, pid.toString()].map(printable),
-      ...namespaces.map((namespace) => formatInode(namespace, inodes[namespace])),
-    ]),
-  )
-  return `${table}\n\n${LEGEND}`
 }
 
 export const verb = defineVerb({
-  options: { format: FORMAT },
-  operands: NO_OPERANDS,
-  example: 'glasspod graph',
-  async run({ options: { format }, agent }) {
-    const graph = await (await agent()).get<Graph>('/glasspod/graph')
-    if (format === 'json') return printJson(graph)
-    print(formatGraph(graph, makePaint(isColourful(STDOUT))))
+  options: {
+    format: { ...FORMAT, metavar: FORMATS.join('|'), choices: FORMATS, about: 'for a terminal, a page, or programs' },
+    watch: { type: 'boolean', short: 'w', about: 'draw it anew every second' },
+  },
+  operands: { usage: '[POD...]', min: 0, max: Infinity },
+  example: 'glasspod graph --format html web > web.html',
+  async run({ options: { format = 'text', watch }, operands, agent }) {
+    if (watch && format !== 'text') throw badFlag(`--watch draws on a terminal, not as ${format}`)
+    const client = await agent()
+    for (;;) {
+      const next = Date.now() + INTERVAL_MS
+      const graph = { ...(await client.get<Graph>('/glasspod/graph')), parentUserNamespace: readOwnUserNamespace() }
+      const text = render(selectPods(graph, operands), format)
+      if (watch && isatty(STDOUT)) write(STDOUT, CLEAR)
+      print(text)
+      if (!watch) return
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, next - Date.now())))
+    }
   },
 })

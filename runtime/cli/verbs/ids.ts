@@ -11,7 +11,7 @@ import { FORMAT, defineVerb } from '../verb.ts'
 type Kind = 'user' | 'group'
 
 /** null: there is no such id on that side. */
-interface Pair {
+export interface Pair {
   kind: Kind
   container: number | null
   host: number | null
@@ -49,7 +49,7 @@ export const formatPairs = (pairs: readonly Pair[]): string =>
 const formatRange = (first: number, count: number): string =>
   count === 1 ? `${first}` : `${first}-${first + count - 1}`
 
-const formatMaps = (maps: IdMaps): string =>
+export const formatMaps = (maps: IdMaps): string =>
   formatTable(
     ['KIND', 'CONTAINER', 'HOST', 'COUNT'],
     KINDS.flatMap((kind) =>

@@ -7,13 +7,19 @@ import { formatTable, printable, truncate } from '../table.ts'
 import { FORMAT, defineVerb } from '../verb.ts'
 
 const YELLOW = 33
-const SHOWN = 2
+/** What is left of 80 columns. */
+const MEMBERS_WIDTH = 39
 
+/** As many as there is room for, and the number of the others. */
 const formatMembers = (members: readonly Member[]): string => {
   if (members.length === 0) return 'nobody else'
-  const names = members.slice(0, SHOWN).map(({ pid, name }) => `${pid} ${printable(name)}`)
-  const more = members.length - names.length
-  return `${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+  const names = members.map(({ pid, name }) => `${pid} ${printable(name)}`)
+  for (let shown = names.length; shown > 1; shown -= 1) {
+    const more = names.length - shown
+    const text = `${names.slice(0, shown).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+    if (text.length <= MEMBERS_WIDTH) return text
+  }
+  return `${names[0] ?? ''}${names.length > 1 ? ` and ${names.length - 1} more` : ''}`
 }
 
 const formatRanges = (ranges: readonly IdRange[]): string =>

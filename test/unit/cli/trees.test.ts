@@ -2,44 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { makePaint } from '../../../runtime/cli/colour.ts'
 import { formatSteps } from '../../../runtime/cli/explained.ts'
 import { formatCgroups } from '../../../runtime/cli/verbs/cgroup.ts'
-import { formatGraph, numberShared } from '../../../runtime/cli/verbs/graph.ts'
 
 const plain = makePaint(false)
-
-describe('graph', () => {
-  const graph = {
-    namespaces: ['user', 'net'],
-    rows: [
-      { pod: '', name: 'agent', kind: 'agent', pid: 10, inodes: { user: 1, net: 2 } },
-      { pod: 'shop', name: 'pause', kind: 'pause', pid: 11, inodes: { user: 1, net: 3 } },
-      { pod: 'shop', name: 'web', kind: 'container', pid: 12, inodes: { user: 1, net: 3 } },
-      { pod: 'other', name: 'pause', kind: 'pause', pid: 13, inodes: { net: 4 } },
-    ],
-  }
-
-  it('marks what is shared', () => {
-    expect(formatGraph(graph, plain)).toMatchInlineSnapshot(`
-      "POD     NAME    KIND        PID   USER   NET
-      -       agent   agent       10    1 a    2
-      shop    pause   pause       11    1 a    3 a
-      shop    web     container   12    1 a    3 a
-      other   pause   pause       13    -      4
-
-      a, b, ...: the same namespace in several rows; without a letter: its own"
-    `)
-  })
-
-  it('gives each shared namespace its colour', () => {
-    expect(formatGraph(graph, makePaint(true))).toContain('\x1b[36m3 a\x1b[0m')
-  })
-
-  it('numbers only what two rows have', () => {
-    expect([...numberShared([5, 6, 5, 7, 6, undefined, undefined])]).toEqual([
-      [5, 0],
-      [6, 1],
-    ])
-  })
-})
 
 describe('cgroup', () => {
   const leaf = { path: '/g/web', name: 'web', kind: 'container', children: [] }

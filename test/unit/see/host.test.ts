@@ -103,7 +103,7 @@ describe('namespaces of a process', () => {
       NAMESPACE   INODE   OWNER        SHARED WITH
       user        11 *    4026531837   6 pause
       mnt         30 *    -            nobody else
-      time        2       4026531837   1 p, 2 p and 1 more
+      time        2       4026531837   1 p, 2 p, 3 p
 
       user namespaces, outwards: 11, 4026531837
       users:  0 is 1002 (1), 1 is 165536 (65535)

@@ -1,0 +1,132 @@
+/** The graph as boxes in boxes and arrows between them: what the drawn formats have in common. */
+import type { CgroupNode, Graph, GraphLink, GraphPort, GraphRow, IdRange } from '../api.ts'
+import { formatFacts } from '../cgroup-facts.ts'
+import { numberShared } from './select.ts'
+
+export interface Line {
+  text: string
+  /** Number of the namespace among the shared ones of its kind: the same number is the same colour. */
+  shared?: number
+}
+
+export interface Box {
+  id: string
+  kind: 'host' | 'node' | 'network' | 'pod' | 'process' | 'device' | 'cgroup'
+  title: string
+  lines: Line[]
+  /** Side by side in a row, the rows below each other. */
+  rows: Box[][]
+}
+
+export interface Arrow {
+  from: string
+  to: string
+  label: string
+}
+
+export interface Diagram {
+  root: Box
+  arrows: Arrow[]
+}
+
+const box = (kind: Box['kind'], id: string, title: string, more: Partial<Box> = {}): Box => ({
+  id,
+  kind,
+  title,
+  lines: [],
+  rows: [],
+  ...more,
+})
+
+const formatRange = ({ inside, outside, count }: IdRange): string =>
+  count === 1 ? `${inside} is ${outside}` : `${inside}-${inside + count - 1} are ${outside}-${outside + count - 1}`
+
+export const formatRanges = (ranges: readonly IdRange[]): string => ranges.map(formatRange).join(', ')
+
+export const formatGraphPort = ({ hostIp, hostPort, containerPort, protocol }: GraphPort): string =>
+  `${hostIp}:${hostPort} -> ${containerPort}/${protocol}`
+
+/** One line a kind: its inode, and with a letter the ones that it is shared with. */
+const listNamespaces = (row: GraphRow, graph: Graph): Line[] =>
+  graph.namespaces.flatMap((name) => {
+    const inode = row.inodes[name]
+    if (inode === undefined) return []
+    const shared = numberShared(graph.rows.map(({ inodes }) => inodes[name])).get(inode)
+    return [{ text: `${name.padEnd(7)}${inode}`, ...(shared === undefined ? {} : { shared }) }]
+  })
+
+const processBox = (row: GraphRow, graph: Graph): Box =>
+  box('process', `p${row.pid}`, row.name === row.kind ? row.kind : `${row.name} (${row.kind})`, {
+    lines: [{ text: `pid ${row.pid}` }, ...listNamespaces(row, graph)],
+  })
+
+const podBox = (pod: string, graph: Graph, link: GraphLink | undefined): Box => {
+  const addresses = link === undefined ? [] : [{ text: `${link.device} ${link.addresses.join(', ')}` }]
+  return box('pod', `pod-${pod}`, `pod ${pod}`, {
+    lines: [...addresses, ...(link?.ports ?? []).map((port) => ({ text: formatGraphPort(port) }))],
+    rows: [graph.rows.filter((row) => row.pod === pod).map((row) => processBox(row, graph))],
+  })
+}
+
+/** A tree as lines: who is deeper is further to the right. */
+const listCgroups = (node: CgroupNode, depth = 0): Line[] => [
+  { text: `${'  '.repeat(depth)}${[node.name, ...formatFacts(node.facts)].join(', ')}` },
+  ...node.children.flatMap((child) => listCgroups(child, depth + 1)),
+]
+
+const PODS_A_ROW = 2
+
+const inRows = <T>(items: readonly T[], width: number): T[][] =>
+  items.length === 0 ? [] : [items.slice(0, width), ...inRows(items.slice(width), width)]
+
+export const makeDiagram = (graph: Graph): Diagram => {
+  const { rows, network, userNamespace, cgroup } = graph
+  const pods = [...new Set(rows.flatMap(({ pod }) => (pod === '' ? [] : [pod])))]
+  const linkOf = (pod: string) => network.links.find((link) => link.pod === pod)
+  const bridges = network.bridges.map(({ name, addresses }) =>
+    box('device', `bridge-${name}`, `bridge ${name}`, { lines: addresses.map((text) => ({ text })) }),
+  )
+  const { uplink } = network
+  const uplinkBox = box('device', 'uplink', uplink?.program ?? 'no uplink', {
+    lines:
+      uplink === undefined
+        ? [{ text: network.missing ?? 'no pod has asked for a network yet' }]
+        : [{ text: `pid ${uplink.pid}` }, { text: `address ${uplink.address}` }, { text: `names ${uplink.dns}` }],
+  })
+  const networkBox = box('network', 'network', 'network namespace of the node', {
+    lines: network.inode === undefined ? [] : [{ text: `net    ${network.inode}` }],
+    rows: bridges.length === 0 ? [] : [bridges],
+  })
+  const node = box('node', 'node', 'user namespace of the node', {
+    lines: [
+      { text: `user   ${userNamespace.inode ?? '?'}` },
+      { text: `users  ${formatRanges(userNamespace.users)}` },
+      { text: `groups ${formatRanges(userNamespace.groups)}` },
+    ],
+    rows: [
+      [...rows.filter(({ pod }) => pod === '').map((row) => processBox(row, graph)), networkBox],
+      ...inRows(
+        pods.map((pod) => podBox(pod, graph, linkOf(pod))),
+        PODS_A_ROW,
+      ),
+    ],
+  })
+  const cgroups = box('cgroup', 'cgroup', 'cgroups', {
+    lines: cgroup.available ? listCgroups(cgroup) : [{ text: `none: ${cgroup.reason ?? 'not delegated'}` }],
+  })
+  const host = graph.parentUserNamespace
+  return {
+    root: box('host', 'host', 'host', {
+      lines: host === undefined ? [] : [{ text: `user   ${host}` }],
+      rows: [[uplinkBox], [node], [cgroups]],
+    }),
+    arrows: [
+      ...(uplink === undefined ? [] : [{ from: 'uplink', to: 'network', label: 'tap0' }]),
+      ...network.links.flatMap(({ pod, bridge, veth, device }) =>
+        bridge === undefined
+          ? []
+          : [{ from: `bridge-${bridge}`, to: `pod-${pod}`, label: `${veth ?? '?'} - ${device}` }],
+      ),
+    ],
+  }
+}

@@ -1,0 +1,53 @@
+/** The graph in the language of Graphviz (https://graphviz.org/doc/info/lang.html): `| dot -Tpng`. */
+import { printable } from '../table.ts'
+import type { Box, Diagram } from './diagram.ts'
+import { letterOf } from './select.ts'
+
+const quote = (text: string): string => `"${printable(text).replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`
+
+/** \l ends a line and puts it to the left. */
+const labelOf = ({ title, lines }: Box): string => {
+  const texts = lines.map(({ text, shared }) => (shared === undefined ? text : `${text} ${letterOf(shared)}`))
+  return `"${[title, ...texts].map((text) => quote(text).slice(1, -1)).join('\\l')}\\l"`
+}
+
+const hasChildren = (box: Box): boolean => box.rows.flat().length > 0
+
+const formatBox = (box: Box, indent: string): string[] => {
+  if (!hasChildren(box)) return [`${indent}${quote(box.id)} [label=${labelOf(box)}];`]
+  return [
+    `${indent}subgraph ${quote(`cluster-${box.id}`)} {`,
+    `${indent}  label=${labelOf(box)}; labeljust=l;`,
+    ...box.rows.flat().flatMap((child) => formatBox(child, `${indent}  `)),
+    `${indent}}`,
+  ]
+}
+
+const findBox = (box: Box, id: string): Box | undefined =>
+  box.id === id
+    ? box
+    : box.rows.flat().reduce<Box | undefined>((found, child) => found ?? findBox(child, id), undefined)
+
+/** Only nodes can be joined: an arrow to a cluster ends at its border, by way of the first node in it. */
+const anchor = (root: Box, id: string): { node: string; cluster: string | undefined } => {
+  const target = findBox(root, id)
+  if (target === undefined || !hasChildren(target)) return { node: id, cluster: undefined }
+  const first = target.rows.flat()[0]
+  return { node: first === undefined ? id : anchor(root, first.id).node, cluster: `cluster-${id}` }
+}
+
+export const formatDot = ({ root, arrows }: Diagram): string =>
+  [
+    'digraph glasspod {',
+    '  compound=true; node [shape=box, fontname=monospace, fontsize=10]; fontname=monospace; fontsize=11;',
+    ...formatBox(root, '  '),
+    ...arrows.map(({ from, to, label }) => {
+      const [begin, end] = [anchor(root, from), anchor(root, to)]
+      const clusters = [
+        ...(begin.cluster === undefined ? [] : [`ltail=${quote(begin.cluster)}`]),
+        ...(end.cluster === undefined ? [] : [`lhead=${quote(end.cluster)}`]),
+      ]
+      return `  ${quote(begin.node)} -> ${quote(end.node)} [${[`label=${quote(label)}`, ...clusters].join(', ')}];`
+    }),
+    '}',
+  ].join('\n')

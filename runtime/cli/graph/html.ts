@@ -1,0 +1,32 @@
+/** The graph as one page: the drawing, and beside it the same as text. No request leaves it: its policy forbids them. */
+import type { Graph } from '../api.ts'
+import { makePaint } from '../colour.ts'
+import { makeDiagram } from './diagram.ts'
+import { formatSvg } from './svg.ts'
+import { formatText } from './text.ts'
+
+const STYLE = `body{font:15px/1.5 system-ui,sans-serif;margin:0;padding:20px 24px;color:#1f2328;background:#fff}
+h1{font-size:20px;margin:0 0 4px}p{margin:0 0 16px;color:#57606a}figure{margin:0 0 20px;overflow:auto}
+pre{font:12px/1.45 ui-monospace,'DejaVu Sans Mono',monospace;background:#f6f8fa;padding:12px;overflow:auto}
+summary{cursor:pointer}`
+
+const escape = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+
+/** `moment`: when it was looked at. */
+export const formatHtml = (graph: Graph, moment: Date): string => `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta http-equiv="content-security-policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width">
+<title>glasspod graph</title>
+<style>${STYLE}</style>
+<h1>glasspod graph</h1>
+<p>${moment.toISOString()}. The same colour and letter in one kind is the same namespace; without a letter it is its own.</p>
+<figure>
+${formatSvg(makeDiagram(graph))}
+</figure>
+<details>
+<summary>The same as text</summary>
+<pre>${escape(formatText(graph, makePaint(false), undefined))}</pre>
+</details>
+</html>`

@@ -1,0 +1,190 @@
+import { describe, expect, it } from 'vitest'
+import { matchLink } from '../../../runtime/agent/graph.ts'
+import type { Graph } from '../../../runtime/cli/api.ts'
+import { makePaint } from '../../../runtime/cli/colour.ts'
+import { makeDiagram, type Box } from '../../../runtime/cli/graph/diagram.ts'
+import { formatDot } from '../../../runtime/cli/graph/dot.ts'
+import { formatHtml } from '../../../runtime/cli/graph/html.ts'
+import { formatMermaid } from '../../../runtime/cli/graph/mermaid.ts'
+import { letterOf, numberShared, selectPods } from '../../../runtime/cli/graph/select.ts'
+import { formatSvg, place, type Placed } from '../../../runtime/cli/graph/svg.ts'
+import { formatText } from '../../../runtime/cli/graph/text.ts'
+
+const plain = makePaint(false)
+const range = { inside: 0, outside: 1000, count: 1 }
+const leaf = { path: '/g/shop', processes: [], children: [] }
+const hostile = 'a"b<c>\x1b&'
+
+const GRAPH: Graph = {
+  namespaces: ['user', 'net'],
+  rows: [
+    { pod: '', name: 'agent', kind: 'agent', pid: 10, inodes: { user: 1, net: 2 } },
+    { pod: 'shop', name: 'pause', kind: 'pause', pid: 11, inodes: { user: 1, net: 3 } },
+    { pod: 'shop', name: hostile, kind: 'container', pid: 12, inodes: { user: 1, net: 3 } },
+    { pod: 'other', name: 'pause', kind: 'pause', pid: 13, inodes: { net: 4 } },
+  ],
+  userNamespace: { inode: 1, users: [range, { inside: 1, outside: 100_000, count: 65_535 }], groups: [range] },
+  parentUserNamespace: 9,
+  cgroup: {
+    ...leaf,
+    path: '/g',
+    name: 'node',
+    kind: 'directory',
+    available: true,
+    facts: {},
+    children: [
+      { ...leaf, name: 'shop', kind: 'pod', facts: { 'memory.current': 1_048_576, 'memory.pressure some avg10': 2 } },
+      { ...leaf, name: 'other', kind: 'pod', facts: {} },
+    ],
+  },
+  network: {
+    inode: 5,
+    uplink: { program: 'slirp4netns', pid: 20, address: '10.0.2.100', dns: '10.0.2.3' },
+    bridges: [{ name: 'glasspod0', addresses: ['10.88.0.1/16'] }],
+    links: [
+      {
+        pod: 'shop',
+        device: 'eth0',
+        veth: 'veth1',
+        bridge: 'glasspod0',
+        addresses: ['10.88.0.2/16'],
+        ports: [{ hostIp: '127.0.0.1', hostPort: 8080, containerPort: 80, protocol: 'tcp' }],
+      },
+    ],
+  },
+}
+
+describe('the graph', () => {
+  it('numbers only what two rows have, and letters do not end', () => {
+    expect([...numberShared([5, 6, 5, 7, 6, undefined, undefined])]).toEqual([
+      [5, 0],
+      [6, 1],
+    ])
+    expect([0, 25, 26, 27].map(letterOf)).toEqual(['a', 'z', 'aa', 'bb'])
+  })
+
+  it('of some pods: theirs, and the node', () => {
+    const { rows, cgroup, network } = selectPods(GRAPH, ['other'])
+    expect(rows.map(({ name }) => name)).toEqual(['agent', 'pause'])
+    expect(cgroup.children.map(({ name }) => name)).toEqual(['other'])
+    expect(network.links).toEqual([])
+    expect(() => selectPods(GRAPH, ['nobody'])).toThrow('no running pod is called nobody')
+  })
+
+  it('finds the cable of a pod by the numbers that its ends have of each other', () => {
+    const pod = [
+      { ifindex: 2, ifname: 'eth0', link_index: 7, addr_info: [{ family: 'inet', local: '10.88.0.2', prefixlen: 16 }] },
+    ]
+    const node = [
+      { ifindex: 7, ifname: 'vethx', link_index: 3, master: 'other0' },
+      { ifindex: 7, ifname: 'vetha', link_index: 2, master: 'glasspod0' },
+    ]
+    expect(matchLink('shop', pod, node)).toEqual({
+      pod: 'shop',
+      device: 'eth0',
+      addresses: ['10.88.0.2/16'],
+      veth: 'vetha',
+      bridge: 'glasspod0',
+    })
+    expect(matchLink('shop', [], node)).toBeUndefined()
+  })
+})
+
+describe('as text', () => {
+  it('with the inodes where there is room', () => {
+    expect(formatText(GRAPH, plain, undefined)).toMatchInlineSnapshot(`
+      "POD     NAME       KIND        PID   USER   NET
+      -       agent      agent       10    1 a    2
+      shop    pause      pause       11    1 a    3 a
+      shop    a"b<c>?&   container   12    1 a    3 a
+      other   pause      pause       13    -      4
+
+      a, b, ...: the same namespace in several rows; without a letter: its own
+
+      ids  user namespace 1 in 9
+        users:  0 is 1000, 1-65535 are 100000-165534
+        groups: 0 is 1000
+
+      network
+        host -> 20 slirp4netns (10.0.2.100) -> tap0 -> glasspod0 (10.88.0.1/16)
+          glasspod0 -> veth1 -> eth0 (10.88.0.2/16) of pod shop
+            published: 127.0.0.1:8080 -> 80/tcp
+
+      cgroups
+        node  directory
+        ├─ shop  pod  memory 1MiB, pressure memory 2%
+        └─ other  pod"
+    `)
+  })
+
+  it('with letters, and a list of them, where there is not', () => {
+    const text = formatText(GRAPH, plain, 40)
+    expect(text).toMatch(/^shop +pause +pause +11 +a +a$/m)
+    expect(text).toMatch(/^other +pause +pause +13 +- +own$/m)
+    expect(text).toMatch(/^net {4}a 3$/m)
+  })
+
+  it('gives each shared namespace its colour', () => {
+    expect(formatText(GRAPH, makePaint(true), undefined)).toContain('\x1b[36m3 a\x1b[0m')
+  })
+
+  it('without an uplink, network or cgroup, says why', () => {
+    const bare = {
+      ...GRAPH,
+      network: { bridges: [], links: [] },
+      cgroup: { ...GRAPH.cgroup, available: false, reason: 'ro' },
+    }
+    expect(formatText(bare, plain, undefined)).toMatch(/no pod has asked for a network yet[^]*no cgroups here: ro/)
+    const cut = { ...GRAPH, network: { ...GRAPH.network, uplink: undefined, missing: 'no tun' } } as unknown as Graph
+    expect(formatText(cut, plain, undefined)).toMatch(/no uplink: no tun -> glasspod0/)
+  })
+})
+
+describe('drawn', () => {
+  const diagram = makeDiagram(GRAPH)
+
+  it('as Mermaid and dot: the same boxes and arrows, nothing of a name gets out of its quotes', () => {
+    const mermaid = formatMermaid(diagram)
+    expect(mermaid).toContain('bridge_glasspod0 -->|"veth1 - eth0"| pod_shop')
+    expect(mermaid).toContain('p12["a&quot;b&lt;c&gt;?&amp; (container)<br/>pid 12<br/>user   1 a<br/>net    3 a"]')
+    expect(mermaid.match(/^ *subgraph/gm)).toHaveLength(mermaid.match(/^ *end$/gm)?.length ?? 0)
+    const dot = formatDot(diagram)
+    expect(dot).toContain('"p12" [label="a\\"b<c>?& (container)\\lpid 12\\l')
+    expect(dot).toContain('"bridge-glasspod0" -> "p11" [label="veth1 - eth0", lhead="cluster-pod-shop"];')
+    expect(dot.match(/{/g)).toHaveLength(dot.match(/}/g)?.length ?? 0)
+  })
+
+  it('as SVG: boxes lie in their boxes and beside each other, and names are escaped', () => {
+    const check = ({ x, y, width, height, children }: Placed): void => {
+      for (const child of children) {
+        expect(child.x).toBeGreaterThanOrEqual(x)
+        expect(child.y).toBeGreaterThanOrEqual(y)
+        expect(child.x + child.width).toBeLessThanOrEqual(x + width)
+        expect(child.y + child.height).toBeLessThanOrEqual(y + height)
+        for (const other of children)
+          if (other !== child)
+            expect(
+              other.x >= child.x + child.width ||
+                child.x >= other.x + other.width ||
+                other.y >= child.y + child.height ||
+                child.y >= other.y + other.height,
+            ).toBe(true)
+        check(child)
+      }
+    }
+    check(place(diagram.root))
+    const count = (box: Box): number => 1 + box.rows.flat().reduce((sum, child) => sum + count(child), 0)
+    const svg = formatSvg(diagram)
+    expect(svg.match(/<rect /g)).toHaveLength(count(diagram.root))
+    expect(svg).toContain('a&quot;b&lt;c&gt;?&amp; (container)')
+    expect(svg).not.toContain('<c>')
+  })
+
+  it('as a page that asks nobody for anything', () => {
+    const html = formatHtml(GRAPH, new Date(0))
+    expect(html).toContain("default-src 'none'; style-src 'unsafe-inline'")
+    expect(html).not.toMatch(/\bsrc=|\bhref=|url\((?!#)|@import|<script/)
+    expect(html.replaceAll('http://www.w3.org/2000/svg', '')).not.toMatch(/https?:/)
+    expect(html).toContain('1970-01-01T00:00:00.000Z')
+  })
+})

@@ -5,6 +5,7 @@
 import { CONFIG_LIMIT, parseImageConfig } from './image-config.ts'
 import type { Image, ImageLayer } from './image.ts'
 import { fetchLayer, type LayerJob, type LayerProgress } from './layer-fetch.ts'
+import type { Digest } from './digest.ts'
 import { addLosses, type Losses, type UnpackOptions } from './layer/unpack.ts'
 import { parseManifest, type Descriptor } from './manifest.ts'
 import { hostPlatform, isRunnable, notMadeFor, type Platform } from './platform.ts'
@@ -32,7 +33,15 @@ export interface TakeOptions extends UnpackOptions {
   readonly onChosen?: (chosen: Platform, offered: readonly Platform[]) => void
   readonly signal?: AbortSignal
   readonly shared?: SharedTakes
+  /** Does each part of it, in their order; by default at once. */
+  readonly around?: <T>(part: TakePart, work: () => Promise<T>) => Promise<T>
 }
+
+/** A part of it, with what is known before it is done. */
+export type TakePart =
+  | { readonly part: 'manifest' | 'config'; readonly from: string }
+  | { readonly part: 'layers'; readonly layers: readonly { from: string; diffId: Digest }[] }
+  | { readonly part: 'name'; readonly name: string; readonly digest: Digest }
 
 export interface Taken extends Losses {
   readonly image: Image
@@ -64,37 +73,40 @@ export const takeImage = async (
 ): Promise<Taken> => {
   const job = { store, source, options, shared: options.shared ?? new SharedTakes() }
   const wanted = options.platform ?? hostPlatform()
+  const around: NonNullable<TakeOptions['around']> = options.around ?? ((_, work) => work())
   const {
     descriptor,
     bytes,
     source: top,
     offered,
-  } = await resolveManifest({
-    source,
-    wanted,
-    read: (digest) => store.readBlob(digest),
-    signal: options.signal,
-  })
+  } = await around({ part: 'manifest', from: source.where() }, () =>
+    resolveManifest({ source, wanted, read: (digest) => store.readBlob(digest), signal: options.signal }),
+  )
   const manifest = parseManifest(bytes, descriptor.mediaType)
   if (manifest.kind === 'index') throw new Error('an index was chosen as a manifest')
   const releases = [store.hold([descriptor, manifest.config, ...manifest.layers].map(({ digest }) => digest))]
   try {
-    const configBytes = await takeConfig(job, manifest.config)
+    const configBytes = await around({ part: 'config', from: source.where(manifest.config.digest) }, () =>
+      takeConfig(job, manifest.config),
+    )
     const image = toImage(descriptor, { bytes, configBytes })
     if ((options.platform !== undefined || offered.length > 0) && !isRunnable(wanted, image.platform))
       throw notMadeFor(wanted, [image.platform])
     options.onChosen?.(image.platform, offered)
     releases.push(store.hold(image.layers.map(({ diffId }) => diffId)))
-    const losses = await takeLayers(job, image.layers, manifest.layers)
-    const isNew = await store.saveBlob(descriptor.digest, bytes)
+    const layers = image.layers.map(({ digest, diffId }) => ({ from: source.where(digest), diffId }))
+    const losses = await around({ part: 'layers', layers }, () => takeLayers(job, image.layers, manifest.layers))
     const entry = {
       ...descriptor,
       annotations: { ...descriptor.annotations, [SOURCE_ANNOTATION]: top },
       platform: image.platform,
     }
-    if (names.length === 0) await store.tag(entry, undefined)
-    for (const name of names) await store.tag(entry, name)
-    return { image: await store.find(descriptor.digest), isNew, ...losses }
+    return await around({ part: 'name', name: names.join(' '), digest: descriptor.digest }, async () => {
+      const isNew = await store.saveBlob(descriptor.digest, bytes)
+      if (names.length === 0) await store.tag(entry, undefined)
+      for (const name of names) await store.tag(entry, name)
+      return { image: await store.find(descriptor.digest), isNew, ...losses }
+    })
   } finally {
     for (const release of releases) release()
   }

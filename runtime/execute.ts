@@ -3,9 +3,24 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { errnoOf, Failure, isFailure } from './errors.ts'
 import { launchProgram } from './launch.ts'
+import type { Done } from './plan/report.ts'
 import type { Arg, Step, StepId } from './plan/step.ts'
+import { planUndo } from './plan/undo.ts'
 
 export type Effect = (input: Record<string, string | string[]>) => Promise<string | undefined>
+
+/** Follows one list: told of its steps by their numbers, from 0. */
+export interface ListWatch {
+  began: (step: number) => void
+  /** A step inside an init program, by the number of its group (plan/groups.ts). */
+  innerDone: (step: number, done: Done) => void
+  /** Microseconds; of a step of kind 'enter' from its start until its program is what it was to become. */
+  done: (step: number, micros: number) => void
+  failed: (step: number, error: unknown) => void
+}
+
+/** Follows all lists that a command leads to; told of each before its first step. */
+export type Watch = (steps: readonly Step[]) => ListWatch
 
 export interface Execution {
   /** What a step of kind 'call' means, by the name of its effect. */
@@ -14,6 +29,7 @@ export interface Execution {
   onValue?: (id: StepId, value: string) => void
   /** An init program has told its pid and has not begun; its status socket takes a byte. */
   onPid?: (id: StepId, pid: number, status: Socket) => void
+  watch?: Watch | undefined
 }
 
 /** A longer value is a file of its own, and not shown. */
@@ -21,10 +37,11 @@ const SHOWN = 60
 
 export const executeSteps = async (steps: readonly Step[], execution: Execution): Promise<void> => {
   const values = new Map<StepId, string>()
+  const list = execution.watch?.(steps)
   for (const [index, step] of steps.entries()) {
     let done = index
     try {
-      const value = await executeStep(step, values, execution)
+      const value = await watched(step, values, execution, list, index)
       done = index + 1
       if (value === undefined) continue
       values.set(step.id, value)
@@ -39,16 +56,38 @@ export const executeSteps = async (steps: readonly Step[], execution: Execution)
 /** Takes back what the steps did, the last first. Each is tried whatever became of the others; what failed is returned. */
 export const undoSteps = async (steps: readonly Step[], execution: Execution): Promise<unknown[]> => {
   const failures: unknown[] = []
-  for (const { undo } of steps.toReversed())
-    if (undo !== undefined)
-      await executeStep(undo, new Map(), execution).catch((error: unknown) => failures.push(error))
+  const undos = planUndo(steps)
+  const list = undos.length === 0 ? undefined : execution.watch?.(undos)
+  for (const [index, undo] of undos.entries())
+    await watched(undo, new Map(), execution, list, index).catch((error: unknown) => failures.push(error))
   return failures
+}
+
+const watched = async (
+  step: Step,
+  values: ReadonlyMap<StepId, string>,
+  execution: Execution,
+  list: ListWatch | undefined,
+  index: number,
+): Promise<string | undefined> => {
+  if (list === undefined) return executeStep(step, values, execution)
+  list.began(index)
+  const began = performance.now()
+  try {
+    const value = await executeStep(step, values, execution, (done) => list.innerDone(index, done))
+    list.done(index, (performance.now() - began) * 1000)
+    return value
+  } catch (error) {
+    list.failed(index, error)
+    throw error
+  }
 }
 
 const executeStep = async (
   step: Step,
   values: ReadonlyMap<StepId, string>,
   { effects, onPid }: Execution,
+  onDone?: (done: Done) => void,
 ): Promise<string | undefined> => {
   switch (step.kind) {
     case 'mkdir':
@@ -66,9 +105,13 @@ const executeStep = async (
         calls: step.inside,
         file: step.program,
         ...(onPid === undefined ? {} : { onPid: (told, status) => onPid(step.id, told, status) }),
+        ...(onDone === undefined ? {} : { onDone }),
       })
       return `${pid}`
     }
+    case 'signal':
+      sendSignal(step.pid, step.signal)
+      return undefined
     case 'call': {
       const effect = effects[step.effect]
       if (effect === undefined) throw new Error(`step ${step.id}: nothing does ${step.effect}`)
@@ -83,6 +126,15 @@ const nameFailure = (step: Extract<Step, { kind: 'mkdir' | 'write' }>, error: un
   if (errno === undefined) return error
   const what = step.kind === 'write' && step.value.length <= SHOWN ? `write ${step.value} to` : step.kind
   return new Failure(`${what} ${step.path}: ${errno}`, { id: step.id, why: step.why, see: step.man }, { cause: error })
+}
+
+/** One that has just gone needs none. */
+const sendSignal = (pid: number, signal: number): void => {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if (errnoOf(error) !== 'ESRCH') throw error
+  }
 }
 
 const bind = (arg: Arg, values: ReadonlyMap<StepId, string>): string => {

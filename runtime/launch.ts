@@ -12,6 +12,7 @@ import type { Call } from './init/call.ts'
 import { compileProgram, type Program } from './init/program.ts'
 import { STATUS_FRAME } from './plan/monitor.ts'
 import { hintFor } from './plan/hints.ts'
+import { DONE, DONE_FRAME, parseDone, planReported, type Done } from './plan/report.ts'
 
 export interface Launch {
   /** What runs the program: ['nsenter', '--net=/proc/7/ns/net', '--'], or nothing. */
@@ -21,17 +22,27 @@ export interface Launch {
   file: string
   /** Called once the program told its pid and before it is done: its status socket takes a byte. */
   onPid?: (pid: number, status: Socket) => void
+  /** Told of each step that is made, as the program reports it. */
+  onDone?: (done: Done) => void
   env?: NodeJS.ProcessEnv
 }
 
 /** What the program told: its pid as the host counts. The promise rejects with a Failure that names the step. */
-export const launchProgram = async ({ prefix, calls, file, onPid, env }: Launch): Promise<number> => {
-  const program = compileProgram(calls)
+export const launchProgram = async ({ prefix, calls, file, onPid, onDone, env }: Launch): Promise<number> => {
+  const program = compileProgram(onDone === undefined ? calls : planReported(calls))
   const errorFile = `${file}.err`
   writeFileSync(file, program.elf, { mode: 0o700, flag: 'w' })
   const stderr = openSync(errorFile, 'w', 0o600)
   try {
-    return await runProgram([...prefix, `./${basename(file)}`], dirname(file), program, stderr, errorFile, onPid, env)
+    return await runProgram(
+      [...prefix, `./${basename(file)}`],
+      dirname(file),
+      program,
+      stderr,
+      errorFile,
+      { onPid, onDone },
+      env,
+    )
   } finally {
     closeSync(stderr)
     rmSync(file, { force: true })
@@ -45,7 +56,7 @@ const runProgram = async (
   program: Program,
   stderr: number,
   errorFile: string,
-  onPid: Launch['onPid'],
+  { onPid, onDone }: { onPid: Launch['onPid']; onDone: Launch['onDone'] },
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<number> => {
   const child = spawn(command, args, { detached: true, stdio: ['ignore', 'ignore', stderr, 'pipe'], cwd, env })
@@ -73,7 +84,11 @@ const runProgram = async (
       for (; bytes.length >= STATUS_FRAME; bytes = bytes.subarray(STATUS_FRAME)) {
         const frame = bytes.subarray(0, STATUS_FRAME)
         const errno = Number(frame.readBigInt64LE(8))
-        if (errno < 0) refused = { address: frame.readBigUInt64LE(0), errno: -errno }
+        if (errno === DONE) {
+          if (bytes.length < DONE_FRAME) break
+          onDone?.(parseDone(bytes))
+          bytes = bytes.subarray(DONE_FRAME - STATUS_FRAME)
+        } else if (errno < 0) refused = { address: frame.readBigUInt64LE(0), errno: -errno }
         else {
           pid = Number(frame.toString('latin1').replace(/\0.*$/s, ''))
           try {

@@ -3,7 +3,7 @@
  * has the manifest serves the rest too, and the next ones help out where it fails.
  */
 import { Failure, isFailure } from '../../runtime/errors.ts'
-import { algorithmOf, digestMismatch, digestOf, isDigest } from '../digest.ts'
+import { algorithmOf, digestMismatch, digestOf, isDigest, type Digest } from '../digest.ts'
 import { MANIFEST_LIMIT, type Descriptor } from '../manifest.ts'
 import { MANIFEST_ACCEPT } from '../media-types.ts'
 import { formatReference, type Reference } from '../reference.ts'
@@ -11,7 +11,14 @@ import type { FetchedManifest, ImageSource } from '../source.ts'
 import { openBlob, type Bytes } from './blob-stream.ts'
 import { readAll } from './http.ts'
 import type { Registry } from './registry.ts'
+import { originsOf } from './url.ts'
 import { placesOf, type Place, type RegistriesConf } from './registries-conf.ts'
+
+/** The URL at a place of a reference's manifest, or of a blob. */
+export const whereAt = (place: Place, { digest, tag }: Reference, blob?: string): string => {
+  const path = blob === undefined ? `manifests/${digest ?? tag ?? 'latest'}` : `blobs/${blob}`
+  return new URL(`/v2/${place.repository}/${path}`, originsOf(place)[0]).href
+}
 
 export class RegistrySource implements ImageSource {
   readonly what: string
@@ -31,6 +38,11 @@ export class RegistrySource implements ImageSource {
   get servedBy(): string {
     const [place] = this.#places
     return place === undefined ? '' : `${place.host}/${place.repository}`
+  }
+
+  where(blob?: Digest): string {
+    const [place] = this.#places
+    return place === undefined ? this.what : whereAt(place, this.#reference, blob)
   }
 
   fetchManifest(descriptor: Descriptor | undefined, signal?: AbortSignal): Promise<FetchedManifest> {

@@ -8,6 +8,7 @@ import { Network } from './network.ts'
 import { readNode, type Node } from './node.ts'
 import { Pods } from './pods.ts'
 import { Supervisor } from './supervisor.ts'
+import { Traces } from './traces.ts'
 
 export class Agent {
   readonly node: Node
@@ -17,6 +18,7 @@ export class Agent {
   readonly containers: Containers
   readonly supervisor: Supervisor
   readonly execs: Execs
+  readonly traces = new Traces()
   readonly startedAt = new Date()
   /** Ends the process; what runs goes on. */
   leave: (how?: 'with-holder') => void = () => undefined

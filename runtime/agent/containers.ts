@@ -1,15 +1,18 @@
 /** The containers: made, found, listed, removed. What runs them is in supervisor.ts. */
-import { mkdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import type { Image } from '../../images/image.ts'
 import { Failure } from '../errors.ts'
+import { executeSteps, type Watch } from '../execute.ts'
+import { planCreation, planRemoval } from '../plan/lifecycle.ts'
+import type { Step } from '../plan/step.ts'
 import type { CreateBody } from '../spec/create-body.ts'
 import { parseSignal } from '../spec/signals.ts'
 import { requireLimits } from './limits.ts'
-import { ensureFile, monitorFiles } from './monitored.ts'
 import { checkName, findByWord, ID, inventName, newId, unknownThing } from './naming.ts'
 import { buildConfig } from './bundle.ts'
+import type { PodRequest } from './pod-request.ts'
 import type { Node } from './node.ts'
 import type { Pods } from './pods.ts'
 import { Records, type ContainerRecord, type PodRecord } from './records.ts'
@@ -23,6 +26,8 @@ export class Container {
   input: Socket | undefined
   /** Adopted, or run for a client: until then it does not remove itself (Date.now()). */
   keptUntil?: number
+  /** Who follows what is done with it at the moment. */
+  watch: Watch | undefined
 
   constructor(record: ContainerRecord, directory: string) {
     this.record = record
@@ -71,7 +76,12 @@ export class Containers {
   async create(
     body: CreateBody,
     image: Image,
-    options: { id?: string | undefined; name?: string | undefined; pod?: string | undefined },
+    options: {
+      id?: string | undefined
+      name?: string | undefined
+      pod?: string | undefined
+      watch?: Watch | undefined
+    },
   ): Promise<Container> {
     if (options.id !== undefined) this.checkId(options.id)
     const taken = (name: string) => [...this.all.values()].some(({ record }) => record.name === name)
@@ -88,7 +98,7 @@ export class Containers {
     requireLimits(this.node, body.HostConfig ?? {}, pod)
     if (pod !== undefined) refuseInPod(body, pod)
     const id = options.id ?? newId()
-    const owner = pod ?? (await this.createImplicitPod(body, name, id))
+    const owner = pod ?? (await this.createImplicitPod(body, name, id, options.watch))
     const container = new Container(
       {
         id,
@@ -106,12 +116,14 @@ export class Containers {
     )
     try {
       buildConfig({ node: this.node, pods: this.pods, pod: owner, container: container.record, image })
-      for (const part of ['rootfs', 'upper', 'work'])
-        mkdirSync(`${container.directory}/${part}`, { recursive: true, mode: part === 'work' ? 0o700 : 0o755 })
-      ensureFile(monitorFiles(container.directory).log)
-      this.records.write(container.record)
+      await executeSteps(planCreation(container.directory), {
+        effects: {
+          'container.record': () => Promise.resolve(this.save(container)).then(() => undefined),
+          'container.remove': () => this.removeFiles(container),
+        },
+        watch: options.watch,
+      })
     } catch (error) {
-      rmSync(container.directory, { recursive: true, force: true })
       if (pod === undefined) await this.pods.remove(owner)
       throw error
     }
@@ -132,28 +144,40 @@ export class Containers {
       throw new Failure(`the container id ${id} is in use`, { id: 'container.id', exitCode: 125, status: 409 })
   }
 
-  /** The container's id is its host name, as with Docker. */
-  private createImplicitPod(body: CreateBody, name: string, id: string): Promise<PodRecord> {
-    return this.pods.create({
-      name,
-      implicit: true,
-      hostname: body.Hostname || id.slice(0, 12),
-      network: body.HostConfig?.NetworkMode,
-      publish: [...(body.Glasspod?.publish ?? []), ...portBindings(body)],
-      extraHosts: body.HostConfig?.ExtraHosts ?? [],
-    })
+  private createImplicitPod(body: CreateBody, name: string, id: string, watch?: Watch): Promise<PodRecord> {
+    return this.pods.create(implicitPod(body, name, id), watch)
+  }
+
+  planRemoval({ directory }: Pick<Container, 'directory'>, pod: PodRecord): Step[] {
+    return [planRemoval(directory), ...(pod.implicit ? this.pods.planRemoval(pod) : [])]
+  }
+
+  private removeFiles({ directory }: Container): Promise<undefined> {
+    rmSync(directory, { recursive: true, force: true })
+    return Promise.resolve(undefined)
   }
 
   /** Files and record; the container has ended before. */
   async remove(container: Container): Promise<void> {
-    const { record, directory } = container
-    rmSync(directory, { recursive: true, force: true })
+    const { record, directory, watch } = container
+    const effects = { 'container.remove': () => this.removeFiles(container) }
+    await executeSteps([planRemoval(directory)], { effects, watch })
     this.all.delete(record.id)
     const pod = this.pods.all.get(record.podId)
-    if (pod?.implicit === true) await this.pods.remove(pod)
+    if (pod?.implicit === true) await this.pods.remove(pod, watch)
     container.events.emit('removed')
   }
 }
+
+/** The pod that `run` without --pod makes. The container's id is its host name, as with Docker. */
+export const implicitPod = (body: CreateBody, name: string, id: string): PodRequest => ({
+  name,
+  implicit: true,
+  hostname: body.Hostname || id.slice(0, 12),
+  network: body.HostConfig?.NetworkMode,
+  publish: [...(body.Glasspod?.publish ?? []), ...portBindings(body)],
+  extraHosts: body.HostConfig?.ExtraHosts ?? [],
+})
 
 /** Docker's PortBindings as the texts of -p. */
 const portBindings = ({ HostConfig }: CreateBody): string[] =>

@@ -1,17 +1,18 @@
 /** Further processes in running containers. They live as long as their process; the agent keeps them in memory only. */
-import { mkdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import { Failure } from '../errors.ts'
 import { readIdentity, readParent, type ProcessIdentity } from '../kernel/processes.ts'
 import { NAMESPACES, readNamespaceInode } from '../kernel/namespaces.ts'
-import { launchProgram } from '../launch.ts'
-import { planExec } from '../plan/exec.ts'
+import { executeSteps, type Watch } from '../execute.ts'
+import { planExec, planExecFiles, planExecStart } from '../plan/exec.ts'
+import type { Step } from '../plan/step.ts'
 import { mergeEnv, planProcess, words } from '../spec/config.ts'
 import { buildConfig, rootDirectories } from './bundle.ts'
 import type { Container } from './containers.ts'
 import { readLayeredFile, type Images } from './images.ts'
-import { notRunning, openInput, prepareRun, releaseInput, whenEnded } from './monitored.ts'
+import { notRunning, openInput, releaseInput, whenEnded } from './monitored.ts'
 import { newId, unknownThing } from './naming.ts'
 import type { Node } from './node.ts'
 import type { Pods } from './pods.ts'
@@ -77,18 +78,16 @@ export class Execs {
   }
 
   /** Makes its log, so that a client can follow it from the first byte. */
-  prepare(exec: Exec): void {
-    mkdirSync(exec.directory, { mode: 0o700 })
-    prepareRun(exec.directory)
+  prepare(exec: Exec, watch?: Watch): Promise<void> {
+    return executeSteps(planExecFiles(exec.directory), { effects: {}, watch })
   }
 
-  async start(exec: Exec): Promise<void> {
+  /** What starts it; it is not made by asking. */
+  async plan({ container, body, directory }: Pick<Exec, 'container' | 'body' | 'directory'>): Promise<Step[]> {
     const { node, pods, images, supervisor } = this.parts
-    const { container, body, directory } = exec
     const { record } = container
-    const target = record.process
-    if (exec.state !== 'created' || target === undefined)
-      throw new Failure(`exec ${exec.id.slice(0, 12)} was started before`, { id: 'exec.state', status: 409 })
+    if (!container.isRunning || record.process === undefined) throw notRunning(record.name)
+    const { pid } = record.process
     const image = await images.find(record.image.id)
     const pod = pods.get(record.podId)
     const config = buildConfig({ node, pods, pod, container: record, image })
@@ -109,25 +108,32 @@ export class Execs {
     })
     process.env = mergeEnv(config.process.env, body.Tty === true ? ['TERM=xterm'] : [], body.Env ?? [])
     const size = body.ConsoleSize
+    const calls = planExec({
+      pid,
+      namespaces: NAMESPACES.filter(
+        (name) => name !== 'user' && readNamespaceInode(pid, name) !== readNamespaceInode('self', name),
+      ),
+      directory,
+      cgroup: supervisor.cgroup(record),
+      openStdin: body.AttachStdin === true,
+      terminalSize: size ? { rows: size[0], columns: size[1] } : undefined,
+      process,
+      seccomp: config.linux.seccomp,
+      setGroups: node.host.mappedIds > 1,
+      lastCap: node.host.lastCap,
+    })
+    return planExecStart(directory, calls)
+  }
+
+  async start(exec: Exec, watch?: Watch): Promise<void> {
+    const { body, directory } = exec
+    if (exec.state !== 'created')
+      throw new Failure(`exec ${exec.id.slice(0, 12)} was started before`, { id: 'exec.state', status: 409 })
     try {
-      await launchProgram({
-        prefix: [],
-        calls: planExec({
-          pid: target.pid,
-          namespaces: NAMESPACES.filter(
-            (name) => name !== 'user' && readNamespaceInode(target.pid, name) !== readNamespaceInode('self', name),
-          ),
-          directory,
-          cgroup: supervisor.cgroup(container.record),
-          openStdin: body.AttachStdin === true,
-          terminalSize: size ? { rows: size[0], columns: size[1] } : undefined,
-          process,
-          seccomp: config.linux.seccomp,
-          setGroups: node.host.mappedIds > 1,
-          lastCap: node.host.lastCap,
-        }),
-        file: `${directory}/init`,
-        onPid: (pid, status) => {
+      await executeSteps(await this.plan(exec), {
+        effects: {},
+        watch,
+        onPid: (_, pid, status) => {
           exec.process = readIdentity(pid)
           const parent = readParent(pid)
           exec.monitor = parent === undefined ? undefined : readIdentity(parent)

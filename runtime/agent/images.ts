@@ -5,7 +5,11 @@ import type { Store } from '../../images/store/store.ts'
 import type { Image } from '../../images/image.ts'
 import type { UnpackOptions } from '../../images/layer/unpack.ts'
 import { applyMarks } from '../apply-marks.ts'
+import type { TakeOptions, TakePart } from '../../images/take-image.ts'
 import { errnoOf, Failure } from '../errors.ts'
+import { executeSteps, type Watch } from '../execute.ts'
+import { planImageConfig, planImageName, planLayers, planManifest } from '../plan/pull.ts'
+import type { Step } from '../plan/step.ts'
 import type { Node } from './node.ts'
 
 export class Images {
@@ -72,6 +76,54 @@ export class Images {
     } finally {
       this.known = undefined
     }
+  }
+
+  /** Each part of a take as the step that it is. */
+  around(watch: Watch | undefined): NonNullable<TakeOptions['around']> {
+    const plan = (part: TakePart): Step => {
+      switch (part.part) {
+        case 'manifest':
+          return planManifest(part.from)
+        case 'config':
+          return planImageConfig(part.from)
+        case 'layers':
+          return planLayers(part.layers, this.node.paths.layers)
+        case 'name':
+          return planImageName(part.name, part.digest, this.node.paths.images)
+      }
+    }
+    return async <T>(part: TakePart, work: () => Promise<T>): Promise<T> => {
+      const done: T[] = []
+      const effect = async () => {
+        done.push(await work())
+        return undefined
+      }
+      await executeSteps([plan(part)], { effects: { 'image.part': effect }, watch })
+      return done[0] as T
+    }
+  }
+
+  /** What a pull would do; nothing is asked of any registry. */
+  async planPull(word: string): Promise<Step[]> {
+    const [{ expandName }, { readRegistriesConf }, { placesOf }, { whereAt }, { formatReference }] = await Promise.all([
+      import('../../images/registry/short-names.ts'),
+      import('../../images/registry/read-registries-conf.ts'),
+      import('../../images/registry/registries-conf.ts'),
+      import('../../images/registry/source.ts'),
+      import('../../images/reference.ts'),
+    ])
+    const conf = await readRegistriesConf({ env: process.env })
+    const [reference] = expandName(word, conf)
+    const [place] = reference === undefined ? [] : placesOf(conf, reference)
+    if (reference === undefined || place === undefined) return []
+    const where = (blob?: string) => whereAt(place, reference, blob)
+    const { layers, images } = this.node.paths
+    return [
+      planManifest(where()),
+      planImageConfig(where('$CONFIG')),
+      planLayers([{ from: where('$LAYER'), diffId: '$DIFF_ID' }], layers),
+      planImageName(formatReference(reference), '$MANIFEST', images),
+    ]
   }
 
   /** Close to a clean end: lets another agent have the store. */

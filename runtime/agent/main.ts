@@ -10,6 +10,7 @@ import { Agent } from './agent.ts'
 import { authRoutes } from './api/auth.ts'
 import { containerRoutes } from './api/containers.ts'
 import { createRoutes } from './api/create.ts'
+import { explainRoutes } from './api/explain.ts'
 import { imageRoutes } from './api/images.ts'
 import { podRoutes } from './api/pods.ts'
 import { resourceRoutes } from './api/resources.ts'
@@ -32,6 +33,7 @@ const routes = [
   ...resourceRoutes(agent),
   ...podRoutes(agent),
   ...seeRoutes(agent),
+  ...explainRoutes(agent),
   ...systemRoutes(agent),
   ...authRoutes(),
   ...imageRoutes(agent),

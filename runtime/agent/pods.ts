@@ -1,13 +1,14 @@
 /** Pods: the pause process, what it shares, its address, and the files in /etc that all its containers see. */
-import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { Failure } from '../errors.ts'
-import { executeSteps, undoSteps, type Execution } from '../execute.ts'
+import { executeSteps, undoSteps, type Execution, type Watch } from '../execute.ts'
 import { readHandedDown } from '../kernel/cgroups/controllers.ts'
 import { isAlive, readIdentity } from '../kernel/processes.ts'
 import { launchProgram } from '../launch.ts'
 import { planLimits } from '../plan/limits.ts'
-import { planPodSteps } from '../plan/pod.ts'
+import { planPodCreation, planPodRemoval, planPodSteps } from '../plan/pod.ts'
 import type { Step } from '../plan/step.ts'
+import { planUndo } from '../plan/undo.ts'
 import { planUnmount } from '../pod/memory.ts'
 import { isAsked, pickLimits } from '../spec/limits.ts'
 import type { OciConfig, OciMount } from '../spec/oci.ts'
@@ -60,7 +61,8 @@ export class Pods {
     return this.records.pathOf(id)
   }
 
-  async create(request: PodRequest): Promise<PodRecord> {
+  /** The pod of a request that holds, not yet kept anywhere. */
+  async make(request: PodRequest, id = newId()): Promise<PodRecord> {
     const taken = (name: string) => [...this.all.values()].some((pod) => !pod.implicit && pod.name === name)
     if (request.name !== undefined && !request.implicit && taken(checkName(request.name)))
       throw new Failure(`the pod name '${request.name}' is in use`, {
@@ -71,16 +73,16 @@ export class Pods {
       })
     const share = checkShare(request.share ?? [...SHARED], this.node)
     const network = checkNetworkMode(request.network, share)
-    const id = newId()
     const name = request.name ?? inventName(taken)
     await checkPublish(request.publish ?? [], network)
     const limits = pickLimits(request.limits ?? {})
     const resources = requireLimits(this.node, limits)
-    const pod: PodRecord = {
+    return {
       id,
       name,
       implicit: request.implicit ?? false,
-      hostname: checkHostname(request.hostname ?? (request.implicit ? id.slice(0, 12) : name)),
+      hostname:
+        request.implicit && request.hostname === undefined ? id.slice(0, 12) : checkHostname(request.hostname ?? name),
       share,
       network,
       publish: request.publish ?? [],
@@ -89,9 +91,18 @@ export class Pods {
       ...(isAsked(limits) ? { limits, resources } : {}),
       created: new Date().toISOString(),
     }
-    mkdirSync(this.directory(id), { recursive: true, mode: 0o700 })
-    this.records.write(pod)
-    this.all.set(id, pod)
+  }
+
+  async create(request: PodRequest, watch?: Watch): Promise<PodRecord> {
+    const pod = await this.make(request)
+    await executeSteps(planPodCreation(this.directory(pod.id)), {
+      effects: {
+        'pod.record': () => Promise.resolve(this.records.write(pod)).then(() => undefined),
+        'pod.remove': () => this.removeFiles(pod),
+      },
+      watch,
+    })
+    this.all.set(pod.id, pod)
     return pod
   }
 
@@ -104,11 +115,11 @@ export class Pods {
   }
 
   /** Starts the pause process and wires the network; containers that start at once wait for one start. */
-  start(pod: PodRecord): Promise<void> {
+  start(pod: PodRecord, watch?: Watch): Promise<void> {
     if (this.isRunning(pod)) return Promise.resolve()
     const running = this.starting.get(pod.id)
     if (running !== undefined) return running
-    const start = this.run(pod).finally(() => this.starting.delete(pod.id))
+    const start = this.run(pod, watch).finally(() => this.starting.delete(pod.id))
     this.starting.set(pod.id, start)
     return start
   }
@@ -136,8 +147,9 @@ export class Pods {
     })
   }
 
-  private execution(pod: PodRecord): Execution {
+  private execution(pod: PodRecord, watch?: Watch): Execution {
     return {
+      watch,
       effects: {
         'network.attach': () => this.network.attach(pod),
         // An address was asked for only once there was a namespace to put it in.
@@ -155,11 +167,11 @@ export class Pods {
     }
   }
 
-  private async run(pod: PodRecord): Promise<void> {
+  private async run(pod: PodRecord, watch?: Watch): Promise<void> {
     // The network of the node takes the longest at first: it comes up while the pause process does.
     if (pod.network === 'bridge') this.network.ensure().catch(() => undefined)
     try {
-      await executeSteps(this.plan(pod), this.execution(pod))
+      await executeSteps(this.plan(pod), this.execution(pod, watch))
     } catch (error) {
       delete pod.ip
       this.records.write(pod)
@@ -172,7 +184,7 @@ export class Pods {
     return !pod.implicit && pod.share.includes('ipc')
   }
 
-  private memory(pod: PodRecord): string {
+  memory(pod: PodRecord): string {
     return `${this.directory(pod.id)}/shm`
   }
 
@@ -219,7 +231,7 @@ export class Pods {
 
   /** The namespaces of a container of this pod: the shared ones by the path of the pause process's. */
   namespaces(pod: PodRecord): OciConfig['linux']['namespaces'] {
-    const path = (name: string) => `/proc/${pod.pause?.pid ?? 0}/ns/${name}`
+    const path = (name: string) => `/proc/${pod.pause?.pid ?? '$POD_PAUSE'}/ns/${name}`
     return [
       { type: 'mount' },
       { type: 'cgroup' },
@@ -236,6 +248,11 @@ export class Pods {
     ]
   }
 
+  private removeFiles({ id }: PodRecord): Promise<undefined> {
+    rmSync(this.directory(id), { recursive: true, force: true })
+    return nothing
+  }
+
   private hasTraces(pod: PodRecord): boolean {
     const cgroup = this.cgroup(pod)
     return pod.pause !== undefined || existsSync(this.memory(pod)) || (cgroup !== undefined && existsSync(cgroup))
@@ -249,18 +266,26 @@ export class Pods {
   }
 
   /** Takes back all that made it, whatever of it is there. Containers have ended before. */
-  async stop(pod: PodRecord): Promise<void> {
+  async stop(pod: PodRecord, watch?: Watch): Promise<void> {
     // The end of a namespace takes its interfaces along: the plugin then has an address to give back, and no more.
     if (pod.pause !== undefined && isAlive(pod.pause)) process.kill(pod.pause.pid, 'SIGKILL')
-    const failures = await undoSteps(this.plan(pod), this.execution(pod))
+    const failures = await undoSteps(this.plan(pod), this.execution(pod, watch))
     delete pod.ip
     this.records.write(pod)
     if (failures.length > 0) throw failures[0]
   }
 
-  async remove(pod: PodRecord): Promise<void> {
-    if (this.hasTraces(pod)) await this.stop(pod)
-    rmSync(this.directory(pod.id), { recursive: true, force: true })
+  /** What undoes it, where there is anything of it, and then its files. */
+  planRemoval(pod: PodRecord): Step[] {
+    return [...(this.hasTraces(pod) ? planUndo(this.plan(pod)) : []), planPodRemoval(this.directory(pod.id))]
+  }
+
+  async remove(pod: PodRecord, watch?: Watch): Promise<void> {
+    if (this.hasTraces(pod)) await this.stop(pod, watch)
+    await executeSteps([planPodRemoval(this.directory(pod.id))], {
+      effects: { 'pod.remove': () => this.removeFiles(pod) },
+      watch,
+    })
     this.all.delete(pod.id)
   }
 }

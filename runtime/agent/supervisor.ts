@@ -4,17 +4,20 @@
  */
 import { existsSync, rmSync, statSync } from 'node:fs'
 import { Failure } from '../errors.ts'
-import { executeSteps, type Effect } from '../execute.ts'
+import { executeSteps, type Effect, type Watch } from '../execute.ts'
 import { readHandedDown } from '../kernel/cgroups/controllers.ts'
-import { isFrozen, writeFreeze } from '../kernel/cgroups/freezer.ts'
+import { isFrozen } from '../kernel/cgroups/freezer.ts'
 import { killAll } from '../kernel/cgroups/leaf.ts'
 import { isAlive, readIdentity, readParent } from '../kernel/processes.ts'
 import { stringifyJson } from '../kernel/seccomp/json.ts'
 import { planContainer } from '../plan/container.ts'
+import { planKillHard, planSignal, planThaw, planWait } from '../plan/lifecycle.ts'
+import { planCgroupRemoval } from '../plan/pod.ts'
 import { planStart } from '../plan/start.ts'
 import type { Step } from '../plan/step.ts'
 import { parseSignal, signalNumber } from '../spec/signals.ts'
 import { isHeld } from './alive.ts'
+import { atMost } from './at-most.ts'
 import { buildConfig, planRoot } from './bundle.ts'
 import type { Container, Containers } from './containers.ts'
 import { readBaseline, readDeath, type Places } from './death.ts'
@@ -36,9 +39,6 @@ import type { ContainerRecord, PodRecord } from './records.ts'
 
 /** So long what removes itself is kept for the clients that want its output and exit code and have not asked yet. */
 const RETURN_MS = 5000
-
-/** Of a timer: 32 bits, beyond which it would be at once. */
-const LONGEST_MS = 2 ** 31 - 1
 
 const effects: Record<string, Effect> = {
   'cgroups.remove': ({ path }) => endTree(String(path)).then(() => undefined),
@@ -81,27 +81,32 @@ export class Supervisor {
       keepStdin: record.body.StdinOnce !== true,
       noPivot: record.body.Glasspod?.noPivot === true,
       terminalSize: size ? { rows: size[0], columns: size[1] } : undefined,
-      host: this.node.host,
+      // The pod's own memory is a directory, also while the pod is only planned.
+      host: {
+        ...this.node.host,
+        isDirectory: (path) => path === this.pods.memory(pod) || this.node.host.isDirectory(path),
+      },
     })
     return planStart({ directory, config, configText: stringifyJson(config), cgroup, calls })
   }
 
   /** Two who start it at once start it once: a second program on the same layer would write over the first one's. */
-  start(container: Container): Promise<void> {
+  start(container: Container, watch?: Watch): Promise<void> {
     const { id } = container.record
     const running = this.starting.get(id)
     if (running !== undefined) return running
-    const start = this.startOnce(container).finally(() => this.starting.delete(id))
+    const start = this.startOnce(container, watch).finally(() => this.starting.delete(id))
     this.starting.set(id, start)
     return start
   }
 
-  private async startOnce(container: Container): Promise<void> {
+  private async startOnce(container: Container, watch?: Watch): Promise<void> {
     const { record, directory } = container
     if (container.isRunning) return
+    container.watch = watch
     const pod = this.pods.get(record.podId)
     try {
-      await this.pods.start(pod)
+      await this.pods.start(pod, watch)
       prepareRun(directory)
       record.logStart = statSync(monitorFiles(directory).log).size
       record.baseline = readBaseline(this.places(record, pod), pod, this.hasMemory)
@@ -109,6 +114,7 @@ export class Supervisor {
       delete record.death
       await executeSteps(await this.plan(container, pod), {
         effects,
+        watch,
         onPid: (_, pid, status) => {
           this.notePid(container, pid)
           if (record.body.OpenStdin !== true) return
@@ -206,12 +212,18 @@ export class Supervisor {
     container.events.emit('claimed')
   }
 
-  /** What a run held: its cgroup, and the pod that was made for it alone. */
+  /** What a run held beside its pod: undone when it has ended. */
+  planRelease(record: ContainerRecord, pod = this.pods.get(record.podId)): Step[] {
+    const cgroup = this.cgroup(record, pod)
+    return cgroup === undefined ? [] : [planCgroupRemoval(cgroup)]
+  }
+
+  /** Its cgroup, and the pod that was made for it alone. */
   private async release(container: Container): Promise<void> {
-    const cgroup = this.cgroup(container.record)
-    if (cgroup !== undefined) await endTree(cgroup)
+    const { watch } = container
+    await executeSteps(this.planRelease(container.record), { effects, watch })
     const pod = this.pods.get(container.record.podId)
-    if (pod.implicit) await this.pods.stop(pod)
+    if (pod.implicit) await this.pods.stop(pod, watch)
   }
 
   /** Whether the kernel holds all of it where it is. */
@@ -240,41 +252,63 @@ export class Supervisor {
     this.containers.save(container)
   }
 
-  kill(container: Container, word = 'SIGKILL', verb = 'kill'): void {
+  planKill(container: Container, word = 'SIGKILL'): Step[] {
     const signal = parseSignal(word)
-    const { record } = container
-    if (!container.isRunning || record.process === undefined) throw notRunning(record.name)
-    this.noteAsked(container, verb, signal)
-    if (isAlive(record.process)) process.kill(record.process.pid, signal)
+    const { record, isRunning } = container
+    if (!isRunning || record.process === undefined) throw notRunning(record.name)
+    const { pid } = record.process
+    const why = 'The kernel delivers it to the first process of the container.'
+    const cgroup = this.cgroup(record)
     // SIGKILL ends what is frozen; any other signal that is to end it waits until it goes on.
-    if (this.isPaused(container) && [signalNumber('SIGTERM'), this.stopSignal(container)].includes(signal))
-      this.thaw(container)
+    const thaws = this.isPaused(container) && [signalNumber('SIGTERM'), this.stopSignal(container)].includes(signal)
+    return [
+      ...(isAlive(record.process) ? [planSignal(pid, signal, why)] : []),
+      ...(thaws && cgroup !== undefined ? [planThaw(cgroup)] : []),
+    ]
   }
 
-  private thaw({ record }: Container): void {
-    const cgroup = this.cgroup(record)
-    if (cgroup !== undefined) writeFreeze(cgroup, false)
+  async kill(container: Container, word = 'SIGKILL', verb = 'kill', watch?: Watch): Promise<void> {
+    const steps = this.planKill(container, word)
+    this.noteAsked(container, verb, parseSignal(word))
+    await executeSteps(steps, { effects: {}, watch })
   }
 
   private stopSignal({ record: { body, stopSignal = 'SIGTERM' } }: Container): number {
     return parseSignal(body.StopSignal === undefined || body.StopSignal === '' ? stopSignal : body.StopSignal)
   }
 
+  planStop(container: Container, seconds: number): Step[] {
+    const ask = this.planKill(container, `${this.stopSignal(container)}`)
+    const kill = seconds < 0 ? [] : this.planHardEnd(container)
+    return [...ask, planWait(container.record.process?.pid ?? 0, seconds), ...kill]
+  }
+
   /**
    * Asks, waits `seconds` (for ever where they are negative), then kills. Resolves when it has ended. `verb`: who asks,
    * for the death certificate.
    */
-  async stop(container: Container, seconds = 10, verb = 'stop'): Promise<void> {
+  async stop(container: Container, seconds = 10, verb = 'stop', watch?: Watch): Promise<void> {
     if (!container.isRunning) return
+    container.watch = watch
     const ended = new Promise<void>((resolve) => container.events.once('end', resolve))
-    this.kill(container, `${this.stopSignal(container)}`, verb)
-    const timer =
-      seconds < 0 ? undefined : setTimeout(() => this.killHard(container), Math.min(seconds * 1000, LONGEST_MS))
+    const steps = this.planStop(container, seconds)
+    this.noteAsked(container, verb, this.stopSignal(container))
+    await executeSteps(steps, {
+      effects: {
+        'container.wait': () => atMost(ended, seconds).then(() => undefined),
+        'container.kill': () => this.killHard(container),
+      },
+      watch,
+    })
     await ended
-    clearTimeout(timer)
   }
 
-  private killHard(container: Container, verb?: string): void {
+  private killHard(container: Container, verb?: string): Promise<undefined> {
+    if (container.isRunning) this.killAtOnce(container, verb)
+    return Promise.resolve(undefined)
+  }
+
+  private killAtOnce(container: Container, verb?: string): void {
     const { asked } = container.record
     if (verb !== undefined || asked === undefined) this.noteAsked(container, verb ?? 'stop', signalNumber('SIGKILL'))
     else {
@@ -287,8 +321,13 @@ export class Supervisor {
       process.kill(container.record.process.pid, 'SIGKILL')
   }
 
-  async remove(container: Container, force: boolean): Promise<void> {
+  planHardEnd({ record }: Container): Step[] {
+    return [planKillHard({ pid: record.process?.pid ?? 0, cgroup: this.cgroup(record) })]
+  }
+
+  async remove(container: Container, force: boolean, watch?: Watch): Promise<void> {
     this.claim(container)
+    container.watch = watch
     if (container.isRunning) {
       if (!force)
         throw new Failure(`container ${container.record.name} is running`, {
@@ -300,7 +339,8 @@ export class Supervisor {
       const removed = new Promise<void>((resolve) => container.events.once('removed', resolve))
       const automatic = container.record.body.HostConfig?.AutoRemove === true
       const ended = new Promise<void>((resolve) => container.events.once('end', resolve))
-      this.killHard(container, 'rm -f')
+      const effects = { 'container.kill': () => this.killHard(container, 'rm -f') }
+      await executeSteps(this.planHardEnd(container), { effects, watch })
       await (automatic ? removed : ended)
       if (automatic) return
     }

@@ -72,6 +72,13 @@ export interface AgentStatus {
   root: string
   socket: string
 }
+export interface ExplainedCall {
+  text: string
+  label?: string
+  tolerate?: string[] | 'any'
+  onError?: string
+  onZero?: string
+}
 export interface ExplainedStep {
   id: string
   why: string
@@ -79,8 +86,13 @@ export interface ExplainedStep {
   see?: string
   undo?: string
   kind?: string
-  /** The exact command or call. */
+  /** At once, or at the end of what is started. */
+  when?: string
+  /** The exact command, or a line a call. */
   text: string
+  /** Of a step inside a program: which of its processes makes it. */
+  process?: string
+  calls?: ExplainedCall[]
   inside?: ExplainedStep[]
 }
 export interface GraphRow {
@@ -121,6 +133,18 @@ export interface GraphNetwork {
   bridges: { name: string; addresses: string[] }[]
   links: GraphLink[]
 }
+export interface Explanation {
+  root: string
+  steps: ExplainedStep[]
+}
+/** Of GET /glasspod/trace/NAME; lists and steps are numbered from 0. */
+export type TraceEvent =
+  | { root: string }
+  | { list: number; steps: ExplainedStep[] }
+  | { list: number; began: number }
+  | { list: number; done: number; group?: number; micros?: number }
+  | { list: number; failed: number; message: string }
+  | { end: true }
 export interface Graph {
   namespaces: string[]
   rows: GraphRow[]

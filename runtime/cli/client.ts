@@ -82,6 +82,8 @@ export class Client {
   readonly #link: Link
   #replaced: Promise<void> | undefined
   #met = false
+  /** The stream on which what is asked for is told as it is done (GET /glasspod/trace/NAME). */
+  trace: string | undefined
 
   constructor(link: Link) {
     this.#link = link
@@ -112,8 +114,12 @@ export class Client {
   }
 
   /** One JSON value a line, as they come: the progress of a pull. */
-  async *lines<T>(path: string, { query = {}, body, headers = {} }: CallOptions = {}): AsyncGenerator<T> {
-    const answer = await this.#send({ method: 'POST', path: path + formatQuery(query), body, headers })
+  async *lines<T>(
+    path: string,
+    { query = {}, body, headers = {} }: CallOptions = {},
+    method: 'GET' | 'POST' = 'POST',
+  ): AsyncGenerator<T> {
+    const answer = await this.#send({ method, path: path + formatQuery(query), body, headers })
     const decoder = new TextDecoder()
     let rest = ''
     for await (const chunk of readBody(answer)) {
@@ -166,10 +172,15 @@ export class Client {
     return { ...answer, body: replay(body) }
   }
 
+  #traced(path: string): string {
+    return this.trace === undefined ? path : `${path}${path.includes('?') ? '&' : '?'}trace=${this.trace}`
+  }
+
   async #once(request: Exchange, mayStart = !this.#met): Promise<Answer> {
     const headers = this.#link.buildId === undefined ? {} : { [BUILD_HEADER]: this.#link.buildId }
     try {
-      return await exchange(this.#socketPath, { ...request, headers: { ...request.headers, ...headers } })
+      const path = this.#traced(request.path)
+      return await exchange(this.#socketPath, { ...request, path, headers: { ...request.headers, ...headers } })
     } catch (error) {
       if (!mayStart || !isRefused(error) || this.#link.awaitAgent === undefined)
         throw nameFailure(error, this.#socketPath)

@@ -1,8 +1,11 @@
+import { EXPLAIN_OPTIONS } from './explain/options.ts'
+
 /** The flags of `run` and `create`, named as podman and docker name them. */
 import { LIMIT_OPTIONS } from './limit-options.ts'
 
 export const CREATE_OPTIONS = {
   ...LIMIT_OPTIONS,
+  ...EXPLAIN_OPTIONS,
   'add-host': { type: 'list', metavar: 'NAME:IP', about: 'add a line to /etc/hosts' },
   'cap-add': { type: 'list', metavar: 'CAP', about: 'give a capability' },
   'cap-drop': { type: 'list', metavar: 'CAP', about: 'take a capability away' },

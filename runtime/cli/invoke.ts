@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { Failure } from '../errors.ts'
 import { Client } from './client.ts'
 import { formatVerbHelp } from './help.ts'
+import { parseExplain } from './explain/options.ts'
 import { findNearest } from './nearest.ts'
 import { parseOptions } from './options.ts'
 import { STDOUT, write } from './output.ts'
@@ -47,9 +48,23 @@ export const invoke = async (entry: VerbEntry, args: string[], root: string | un
       write(STDOUT, formatVerbHelp(entry, verb))
       return 0
     }
-    return (await verb.run({ options: values, operands, ...(await openRoot(root)) })) ?? 0
+    return await runVerb(verb, { options: values, operands, ...(await openRoot(root)) })
   } catch (error) {
     return reportError(error, json)
+  }
+}
+
+/** With --explain each step is told as it is made. */
+const runVerb = async (verb: Verb, invocation: Parameters<Verb['run']>[0]): Promise<number> => {
+  if (!('explain' in verb.options)) return (await verb.run(invocation)) ?? 0
+  const format = parseExplain(invocation.options)
+  if (format === undefined) return (await verb.run(invocation)) ?? 0
+  const { followVerb } = await import('./explain/follow.ts')
+  const { agent, end } = followVerb(format, invocation.agent)
+  try {
+    return (await verb.run({ ...invocation, agent })) ?? 0
+  } finally {
+    await end().catch(() => undefined)
   }
 }
 

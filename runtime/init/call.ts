@@ -26,8 +26,8 @@ export type Operand =
   | At
   /** The 32-bit number in named memory: a descriptor or pid that an earlier call left there. */
   | { load: string; offset?: number }
-  /** Pointer to an array of 64-bit values; with a name, other calls can write into it. A NULL follows. */
-  | { words: Operand[]; as?: string }
+  /** Pointer to an array of 64-bit values; with a name, other calls can write into it. A NULL follows. `shown`: as strace shows the struct. */
+  | { words: Operand[]; as?: string; shown?: string }
 
 export type Errno = keyof typeof ERRNO
 

@@ -62,6 +62,7 @@ const UAPI = {
   PR_CAPBSET_DROP: 24,
   PR_SET_NO_NEW_PRIVS: 38,
   PR_CAP_AMBIENT: 47,
+  PR_CAP_AMBIENT_RAISE: 2,
   PR_CAP_AMBIENT_CLEAR_ALL: 4,
   SECCOMP_SET_MODE_FILTER: 1,
   // include/uapi/asm-generic/signal.h, signal-defs.h
@@ -76,6 +77,7 @@ const UAPI = {
   S_IFIFO: 0o010000,
   S_IFCHR: 0o020000,
   CLOCK_REALTIME: 0,
+  CLOCK_MONOTONIC: 1,
   // include/uapi/asm-generic/ioctls.h, linux/sockios.h
   TIOCSCTTY: 0x540e,
   TIOCGPTPEER: 0x5441,
@@ -94,7 +96,16 @@ export const flags = (...names: Constant[]): { name: string; value: number } => 
   value: names.reduce((sum, name) => sum + UAPI[name], 0),
 })
 
+/** A file mode, shown as everybody writes it: 0755. */
+export const mode = (value: number): { name: string; value: number } => ({ name: `0${value.toString(8)}`, value })
+
 export const AT_FDCWD = flags('AT_FDCWD')
+/** struct open_how of 24 bytes: flags, mode, resolve (openat2(2)). */
+export const openHow = (open: { name: string; value: number }, resolve: { name: string; value: number }) => ({
+  words: [open, 0, resolve],
+  shown: `{flags=${open.name}, resolve=${resolve.name}}`,
+})
+
 /** A call takes -1 as a 64-bit word; close_range's last descriptor is an unsigned 32-bit number. */
 export const LAST_FD = { name: '~0U', value: 0xffffffff }
 export const NULL = { name: 'NULL', value: 0 }

@@ -4,7 +4,7 @@
  * before the capability sets (setresuid clears them), PDEATHSIG after the ids (setresuid clears that too).
  */
 import { calls, type Call } from '../init/call.ts'
-import { flags } from '../init/uapi.ts'
+import { NULL, flags, mode } from '../init/uapi.ts'
 import type { OciProcess } from '../spec/oci.ts'
 import {
   CAPABILITIES,
@@ -42,7 +42,12 @@ const planRlimits = (process: OciProcess): Call[] =>
   process.rlimits.map(({ type, soft, hard }) =>
     calls('process.rlimits', 'prlimit(2)', 'ulimit -a')(
       'prlimit64',
-      [0, { name: type, value: rlimitNumber(type) }, { words: [soft, hard] }, 0],
+      [
+        0,
+        { name: type, value: rlimitNumber(type) },
+        { words: [soft, hard], shown: `{rlim_cur=${soft}, rlim_max=${hard}}` },
+        NULL,
+      ],
       `Limit ${type} to ${soft}.`,
     ),
   )
@@ -68,7 +73,10 @@ const planFilter = ({ bytes, flags: filterFlags }: Filter): Call[] => [
     [
       flags('SECCOMP_SET_MODE_FILTER'),
       filterFlags,
-      { words: [bytes.length / 8, { bytes, shown: `{${bytes.length / 8} BPF instructions}` }] },
+      {
+        words: [bytes.length / 8, { bytes, shown: '…' }],
+        shown: `{len=${bytes.length / 8}, filter=…}`,
+      },
     ],
     'From here on the kernel refuses the system calls that the profile does not allow.',
   ),
@@ -88,9 +96,20 @@ const planIds = ({ user }: OciProcess, setGroups: boolean): Call[] => {
       : []),
     call('setresgid', [user.gid, user.gid, user.gid]),
     call('setresuid', [user.uid, user.uid, user.uid], `Become user ${user.uid}, group ${user.gid} of the container.`),
-    calls('process.umask', 'umask(2)')('umask', [user.umask ?? 0o022]),
+    calls('process.umask', 'umask(2)', 'grep Umask /proc/self/status')(
+      'umask',
+      [mode(user.umask ?? 0o022)],
+      'New files are not writable for others unless their maker says so.',
+    ),
   ]
 }
+
+/** As strace shows a set: 1<<CAP_CHOWN|1<<CAP_KILL, by number. */
+const formatSet = (names: readonly Capability[]): string =>
+  names
+    .toSorted((a, b) => capabilityNumber(a) - capabilityNumber(b))
+    .map((name) => `1<<${name}`)
+    .join('|') || '0'
 
 const planCapabilitySets = ({ capabilities }: OciProcess): Call[] => {
   const call = calls('process.capabilities', 'capabilities(7)', 'grep Cap /proc/self/status')
@@ -100,19 +119,27 @@ const planCapabilitySets = ({ capabilities }: OciProcess): Call[] => {
     call(
       'capset',
       [
-        { bytes: capsetHeader(), shown: '{_LINUX_CAPABILITY_VERSION_3, 0}' },
+        { bytes: capsetHeader(), shown: '{version=_LINUX_CAPABILITY_VERSION_3, pid=0}' },
         {
           bytes: capsetData({
             effective: names(capabilities.effective),
             permitted: names(capabilities.permitted),
             inheritable: names(capabilities.inheritable),
           }),
-          shown: `{${capabilities.effective.join('|') || '0'}}`,
+          shown: `{${(['effective', 'permitted', 'inheritable'] as const).map((set) => `${set}=${formatSet(names(capabilities[set]))}`).join(', ')}}`,
         },
       ],
       'Keep only the capabilities that the container is given.',
     ),
-    ...ambient.map((name) => call('prctl', [flags('PR_CAP_AMBIENT'), 2, capabilityNumber(name), 0, 0])),
+    ...ambient.map((name) =>
+      call('prctl', [
+        flags('PR_CAP_AMBIENT'),
+        flags('PR_CAP_AMBIENT_RAISE'),
+        { name, value: capabilityNumber(name) },
+        0,
+        0,
+      ]),
+    ),
   ]
 }
 
@@ -130,7 +157,11 @@ export const planCredentials = ({ process, filter, setGroups, lastCap }: Credent
     calls('process.user', 'prctl(2)')('prctl', [flags('PR_SET_KEEPCAPS'), 1, 0, 0, 0]),
     ...planIds(process, setGroups),
     ...planCapabilitySets(process),
-    calls('process.user', 'prctl(2)')('prctl', [flags('PR_SET_KEEPCAPS'), 0, 0, 0, 0]),
+    calls('process.user', 'prctl(2)')(
+      'prctl',
+      [flags('PR_SET_KEEPCAPS'), 0, 0, 0, 0],
+      'From here on a change of user takes capabilities along, as usual.',
+    ),
     calls('process.death-signal', 'prctl(2)')(
       'prctl',
       [flags('PR_SET_PDEATHSIG'), flags('SIGKILL'), 0, 0, 0],

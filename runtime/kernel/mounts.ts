@@ -4,21 +4,22 @@
  * the new root and an image's symbolic link cannot point a mount at the host.
  */
 import { calls, type Call, type Operand } from '../init/call.ts'
-import { AT_FDCWD, NULL, flags, type Constant } from '../init/uapi.ts'
+import { AT_FDCWD, NULL, flags, mode, openHow, type Constant } from '../init/uapi.ts'
 
 export type MountAttribute = 'RDONLY' | 'NOSUID' | 'NODEV' | 'NOEXEC'
 
 /** struct mount_attr of 32 bytes: attr_set, attr_clr, propagation, userns_fd. */
-const mountAttr = (attributes: readonly MountAttribute[]): Operand => ({
-  words: [attributeFlags(attributes), 0, 0],
-})
+export const mountAttr = (attributes: readonly MountAttribute[]): Operand => {
+  const set = attributeFlags(attributes)
+  return { words: [set, 0, 0], shown: `{attr_set=${set.name}, attr_clr=0, propagation=0, userns_fd=0}` }
+}
 
-const attributeFlags = (attributes: readonly MountAttribute[]): Operand =>
-  attributes.length === 0 ? 0 : flags(...attributes.map((name): Constant => `MOUNT_ATTR_${name}`))
+const attributeFlags = (attributes: readonly MountAttribute[]): { name: string; value: number } =>
+  attributes.length === 0 ? { name: '0', value: 0 } : flags(...attributes.map((name): Constant => `MOUNT_ATTR_${name}`))
 
 /** Mounts made here stay here, and what the host mounts later does not appear. */
 export const planPrivatePropagation = (): Call[] => [
-  calls('mounts.private', 'mount_namespaces(7)', 'findmnt -o TARGET,PROPAGATION')(
+  calls('mounts.private', 'mount_namespaces(7)', 'cat /proc/self/mountinfo')(
     'mount',
     [NULL, '/', NULL, flags('MS_REC', 'MS_PRIVATE'), NULL],
     'A new mount namespace still shares events with its parent; from here on mounts stay inside.',
@@ -113,14 +114,14 @@ export interface Attachment {
 
 /** Inside the new root: makes the destination if it is missing, and puts the mount there. */
 export const planAttach = ({ name, destination, kind, strict = false, id = `mounts.${name}` }: Attachment): Call[] => {
-  const call = calls(id, 'mount(2)', `findmnt ${destination}`)
+  const call = calls(id, 'mount(2)', `grep ' ${destination} ' /proc/self/mountinfo`)
   const target = `${name}.target`
   const how = strict
     ? flags('RESOLVE_IN_ROOT', 'RESOLVE_NO_SYMLINKS')
     : flags('RESOLVE_IN_ROOT', 'RESOLVE_NO_MAGICLINKS')
   return [
     ...planMissing(destination, kind, id, name),
-    call('openat2', [AT_FDCWD, destination, { words: [flags('O_PATH', 'O_CLOEXEC'), 0, how] }, 24], '', {
+    call('openat2', [AT_FDCWD, destination, openHow(flags('O_PATH', 'O_CLOEXEC'), how), 24], '', {
       result: { at: target },
     }),
     call(
@@ -139,7 +140,7 @@ export const planMissing = (path: string, kind: 'directory' | 'file', id: string
   const parts = path.split('/').filter((part) => part !== '')
   const directories = kind === 'directory' ? parts.length : parts.length - 1
   const made = parts.slice(0, directories).map((_, index) =>
-    call('mkdirat', [AT_FDCWD, `/${parts.slice(0, index + 1).join('/')}`, 0o755], '', {
+    call('mkdirat', [AT_FDCWD, `/${parts.slice(0, index + 1).join('/')}`, mode(0o755)], '', {
       tolerate: ['EEXIST', 'EROFS'],
     }),
   )
@@ -149,7 +150,7 @@ export const planMissing = (path: string, kind: 'directory' | 'file', id: string
     ...made,
     // O_NONBLOCK: a named pipe at this place would be waited for.
     // Follows a dangling link and makes what it points to: /etc/resolv.conf is often one.
-    call('openat', [AT_FDCWD, path, flags('O_CREAT', 'O_CLOEXEC', 'O_NOCTTY', 'O_NONBLOCK'), 0o644], '', {
+    call('openat', [AT_FDCWD, path, flags('O_CREAT', 'O_CLOEXEC', 'O_NOCTTY', 'O_NONBLOCK'), mode(0o644)], '', {
       result: { at: empty },
       tolerate: ['EACCES', 'EROFS', 'ENXIO'],
       onError: `${name}.exists`,
@@ -189,7 +190,7 @@ export const planMask = (path: string, index: number): Call[] => {
 
 /** Makes a path that exists read-only, with what is mounted below it. */
 export const planReadonly = (path: string, index: number): Call[] => {
-  const call = calls('mounts.readonly', 'proc(5)', `findmnt -o TARGET,OPTIONS ${path}`)
+  const call = calls('mounts.readonly', 'proc(5)', `grep ' ${path} ' /proc/self/mountinfo`)
   const name = `readonly.${index}`
   const next = `readonly.${index}.next`
   return [

@@ -40,7 +40,7 @@ const MAN = {
 /** unshare(2), one namespace a call, so that each can be explained and each can fail by name. */
 export const planUnshare = (which: readonly Namespace[]): Call[] =>
   which.map((namespace) =>
-    calls(`namespaces.${namespace}`, MAN[namespace], `lsns -t ${namespace}`)(
+    calls(`namespaces.${namespace}`, MAN[namespace], `readlink /proc/self/ns/${namespace}`)(
       'unshare',
       [flags(CLONE_FLAG[namespace])],
       WHY[namespace],
@@ -58,7 +58,7 @@ export const planJoin = (pidfd: string, which: readonly Namespace[]): Call[] => 
 
 /** setns(2) of a PID namespace counts for the next child only, as unshare(2) of one does. */
 export const planJoinPid = (path: string): Call[] => {
-  const call = calls('namespaces.pid', 'setns(2)', 'lsns -t pid')
+  const call = calls('namespaces.pid', 'setns(2)', 'readlink /proc/self/ns/pid')
   return [
     call('openat', [AT_FDCWD, path, flags('O_RDONLY', 'O_CLOEXEC'), 0], '', { result: { at: 'pid.namespace' } }),
     call(

@@ -20,10 +20,12 @@ export const planLoopback = (): Call[] => {
   request.set(Buffer.from('lo'))
   request[16] = IFF_UP
   return [
-    call('socket', [flags('AF_INET'), flags('SOCK_DGRAM'), 0], '', { result: { at: 'socket' } }),
+    call('socket', [flags('AF_INET'), flags('SOCK_DGRAM'), { name: 'IPPROTO_IP', value: 0 }], '', {
+      result: { at: 'socket' },
+    }),
     call(
       'ioctl',
-      [{ load: 'socket' }, flags('SIOCSIFFLAGS'), { bytes: request, shown: '{"lo", IFF_UP}' }],
+      [{ load: 'socket' }, flags('SIOCSIFFLAGS'), { bytes: request, shown: '{ifr_name="lo", ifr_flags=IFF_UP}' }],
       'A new network namespace has only a loopback interface, and it is down.',
     ),
     // Docker's settings: the namespace is the container's, so its ports and its ping are too.

@@ -6,6 +6,7 @@ import { join, relative } from 'node:path'
 import { Failure } from '../errors.ts'
 import { calls, type Call } from '../init/call.ts'
 import { AT_FDCWD, NULL, flags } from '../init/uapi.ts'
+import { mountAttr } from './mounts.ts'
 
 export interface Overlay {
   /** Directory that the lower names are relative to: short names, since mount(2) takes one page of options. */
@@ -27,7 +28,7 @@ const LAYERS_MAX = 500
 
 const escapeOption = (path: string): string => path.replace(/[\\,:]/g, '\\$&')
 
-const call = calls('rootfs.overlay', 'mount(8)', 'findmnt -t overlay')
+const call = calls('rootfs.overlay', 'mount(8)', 'grep overlay /proc/self/mountinfo')
 
 const formatOptions = (lower: readonly string[], { upper, work }: Overlay): string =>
   [
@@ -79,7 +80,7 @@ export const planOverlay = (overlay: Overlay): Call[] => {
 
 /** The new root becomes / and the old one is let go: nothing of the host can be reached any more. */
 export const planPivotRoot = (target: string): Call[] => {
-  const call = calls('rootfs.pivot', 'pivot_root(2)', 'findmnt /')
+  const call = calls('rootfs.pivot', 'pivot_root(2)', "grep ' / ' /proc/self/mountinfo")
   return [
     call('chdir', [target], 'Stand in the new root.'),
     call('pivot_root', ['.', '.'], 'Make it the root, with the old root stacked on top of it.'),
@@ -90,7 +91,7 @@ export const planPivotRoot = (target: string): Call[] => {
 
 /** The same where pivot_root(2) is refused: on an initial ramdisk. The host's mounts are only covered, not gone. */
 export const planMoveRoot = (target: string): Call[] => {
-  const call = calls('rootfs.move', 'chroot(2)', 'findmnt /')
+  const call = calls('rootfs.move', 'chroot(2)', "grep ' / ' /proc/self/mountinfo")
   return [
     call('chdir', [target], 'Stand in the new root.'),
     call('mount', ['.', '/', NULL, flags('MS_MOVE'), NULL], 'Move it over the old root.'),
@@ -101,9 +102,9 @@ export const planMoveRoot = (target: string): Call[] => {
 
 /** --read-only: everything but what is mounted on top. */
 export const planReadonlyRoot = (): Call[] => [
-  calls('rootfs.readonly', 'mount_setattr(2)', 'findmnt -o OPTIONS /')(
+  calls('rootfs.readonly', 'mount_setattr(2)', "grep ' / ' /proc/self/mountinfo")(
     'mount_setattr',
-    [AT_FDCWD, '/', 0, { words: [flags('MOUNT_ATTR_RDONLY'), 0, 0] }, 32],
+    [AT_FDCWD, '/', 0, mountAttr(['RDONLY']), 32],
     'The root filesystem takes no writes; volumes and tmpfs still do.',
   ),
 ]

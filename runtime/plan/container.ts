@@ -71,6 +71,13 @@ export const planContainer = (input: ContainerInput): Call[] => {
 const OWN = ['ipc', 'uts', 'net'] as const
 const OCI_NAME = { ipc: 'ipc', uts: 'uts', net: 'network' } as const
 
+/** As Docker does it: a working directory that the image lacks is made. */
+const planWorkingDirectory = (path: string): Call[] =>
+  planMissing(path, 'directory', 'process.cwd', 'cwd').map((call, index) => ({
+    ...call,
+    why: index === 0 ? `Make ${path}, where the image has none.` : '',
+  }))
+
 const planInside = ({ config, overlay, noPivot, host }: ContainerInput): Call[] => {
   const { process, linux } = config
   const filter = linux.seccomp && planFilter(linux.seccomp, hostArch())
@@ -96,7 +103,7 @@ const planInside = ({ config, overlay, noPivot, host }: ContainerInput): Call[] 
     ...planAttachMounts(config.mounts, facts, 'after-dev'),
     ...config.linux.readonlyPaths.flatMap(planReadonly),
     ...config.linux.maskedPaths.flatMap(planMask),
-    ...(process.cwd === '/' ? [] : planMissing(process.cwd, 'directory', 'process.cwd', 'cwd')),
+    ...(process.cwd === '/' ? [] : planWorkingDirectory(process.cwd)),
     ...(config.root.readonly ? planReadonlyRoot() : []),
     ...planStdio(process.terminal, process.user),
     ...planCredentials({ process, filter, setGroups: host.mappedIds > 1, lastCap: host.lastCap }),

@@ -13,6 +13,7 @@ import { planOomScoreAdj } from '../kernel/oom-score.ts'
 import { planExecute } from './execve.ts'
 import { planTellPid } from './monitor.ts'
 import { planMonitored, planStdio } from './monitored.ts'
+import type { Step } from './step.ts'
 import { planOpenTerminal, type TerminalSize } from './terminal.ts'
 
 export interface ExecInput extends Omit<Credentials, 'filter'> {
@@ -29,9 +30,43 @@ export interface ExecInput extends Omit<Credentials, 'filter'> {
   terminalSize?: TerminalSize | undefined
 }
 
+/** Its files, before anybody waits at its log. */
+export const planExecFiles = (directory: string): Step[] => [
+  {
+    kind: 'mkdir',
+    id: 'exec.directory',
+    why: 'The files of this one process: its monitor’s pipe, its log, its exit status.',
+    man: 'mkdir(2)',
+    path: directory,
+    mode: 0o700,
+  },
+  {
+    kind: 'write',
+    id: 'exec.log',
+    why: 'The log is there before the first byte, so that a reader can wait at it.',
+    man: 'open(2)',
+    path: `${directory}/log`,
+    value: '',
+  },
+]
+
+/** A further process: no namespace is made, all are joined by the program itself. */
+export const planExecStart = (directory: string, calls: Call[]): Step[] => [
+  {
+    kind: 'enter',
+    id: 'exec.init',
+    why: 'A program of system calls joins the container and becomes the command.',
+    man: 'setns(2)',
+    see: 'glasspod graph',
+    argv: [],
+    program: `${directory}/init`,
+    inside: calls,
+  },
+]
+
 export const planExec = (input: ExecInput): Call[] => {
   const { pid, namespaces, process } = input
-  const call = calls('namespaces.join', 'pidfd_open(2)', 'lsns -p PID')
+  const call = calls('namespaces.join', 'pidfd_open(2)', 'ls -l /proc/self/ns')
   return planMonitored({
     directory: input.directory,
     prepare: [

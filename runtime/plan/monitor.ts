@@ -5,7 +5,7 @@
  */
 import { calls, type Call } from '../init/call.ts'
 import { FAILURE, FATAL } from '../init/program.ts'
-import { AT_FDCWD, LAST_FD, NULL, flags } from '../init/uapi.ts'
+import { AT_FDCWD, LAST_FD, NULL, flags, mode } from '../init/uapi.ts'
 
 /** Descriptor that the agent gives a program: frames of 16 bytes go out, a byte may come in. */
 export const STATUS_FD = 3
@@ -71,7 +71,11 @@ export const planAlive = ({ directory }: MonitorFiles): Call[] => {
 
 /** The monitor keeps nothing that the container or a pump waits for the end of. */
 export const planMonitorCloses = (): Call[] => [
-  calls('monitor.close', 'close_range(2)')('close_range', [3, ALIVE_FD - 1, 0]),
+  calls('monitor.close', 'close_range(2)', 'ls -l /proc/PID/fd')(
+    'close_range',
+    [3, ALIVE_FD - 1, 0],
+    'Let go of everything whose end somebody waits for: the pipes of the container, the report to the agent.',
+  ),
 ]
 
 /**
@@ -91,14 +95,19 @@ export const planStdinPipe = ({ directory }: MonitorFiles, keep = false): Call[]
 
 /** Waits until the agent says that it holds the writing end, or is gone. */
 export const planAwaitAgent = (): Call[] => [
-  calls('monitor.stdin', 'read(2)')('read', [STATUS_FD, { at: 'go', size: 8 }, 1], '', { tolerate: 'any' }),
+  calls('monitor.stdin', 'read(2)')(
+    'read',
+    [STATUS_FD, { at: 'go', size: 8 }, 1],
+    'Keep the input open until the agent holds its other end: else it would end before it began.',
+    { tolerate: 'any' },
+  ),
 ]
 
 export const planOpenLog = ({ directory }: MonitorFiles): Call[] => [
   calls('monitor.log', 'open(2)')(
     'openat',
-    [AT_FDCWD, `${directory}/${LOG}`, flags('O_WRONLY', 'O_CREAT', 'O_APPEND', 'O_CLOEXEC'), 0o600],
-    '',
+    [AT_FDCWD, `${directory}/${LOG}`, flags('O_WRONLY', 'O_CREAT', 'O_APPEND', 'O_CLOEXEC'), mode(0o600)],
+    'The log: opened once, here, where its path still leads to it.',
     { result: { at: 'log' } },
   ),
 ]
@@ -144,19 +153,25 @@ const frame = (stream: string, number: number): Call['args'][number] => ({
     0, // nanoseconds
     number,
   ],
+  shown: `[{iov_base=&pump.${stream}.frame+${header}, iov_len=${LOG_HEADER}}, {iov_base=&pump.${stream}.bytes, iov_len=$pump.${stream}.frame+${header}}]`,
 })
 
 /** Reads into a frame and appends it; then goes back. `empty`: where to go when there is nothing now. */
 const planCarry = (stream: string, vector: Call['args'][number], label: string, empty: string): Call[] => {
   const call = calls('monitor.log', 'writev(2)')
   return [
-    call('read', [0, { at: `pump.${stream}.bytes`, size: PUMP_BUFFER }, PUMP_BUFFER], '', {
-      result: { at: `pump.${stream}.frame`, offset: header },
-      onZero: `pump.${stream}.end`,
-      tolerate: ['EIO', 'EAGAIN'],
-      onError: empty,
-      label,
-    }),
+    call(
+      'read',
+      [0, { at: `pump.${stream}.bytes`, size: PUMP_BUFFER }, PUMP_BUFFER],
+      'Read, stamp with the time, append: until the last writer has let go.',
+      {
+        result: { at: `pump.${stream}.frame`, offset: header },
+        onZero: `pump.${stream}.end`,
+        tolerate: ['EIO', 'EAGAIN'],
+        onError: empty,
+        label,
+      },
+    ),
     call('clock_gettime', [flags('CLOCK_REALTIME'), { at: `pump.${stream}.frame`, offset: header + 8 }]),
     // A full disk loses lines; a stopped pump would stop the container.
     call('writev', [1, vector, 2], '', { tolerate: 'any' }),
@@ -173,10 +188,15 @@ const planPumpLoop = (stream: 'stdout' | 'stderr', number: number): Call[] => {
     call('close_range', [3, LAST_FD, 0]),
     ...[0, 2].map((descriptor) => call('fcntl', [descriptor, { name: 'F_SETFL', value: 4 }, flags('O_NONBLOCK')])),
     ...planCarry(stream, frame(stream, number), name('read'), name('wait')),
-    call('ppoll', [{ words: [pollIn(0), pollIn(2)] }, 2, NULL, NULL, 8], '', {
-      label: name('wait'),
-      tolerate: ['EINTR'],
-    }),
+    call(
+      'ppoll',
+      [{ words: [pollIn(0), pollIn(2)], shown: '[{fd=0, events=POLLIN}, {fd=2, events=POLLIN}]' }, 2, NULL, NULL, 8],
+      '',
+      {
+        label: name('wait'),
+        tolerate: ['EINTR'],
+      },
+    ),
     call('read', [2, { at: name('bytes') }, 1], '', {
       onZero: name('rest'),
       tolerate: ['EAGAIN'],
@@ -201,7 +221,9 @@ export const planTerminalPump = (): Call[] => {
 const planPumpStart = (stream: 'stdout' | 'stderr'): Call[] => {
   const call = calls('monitor.log', 'dup(2)')
   return [
-    call('dup3', [{ load: `${stream}.pipe` }, 0, 0], '', { label: `pump.${stream}` }),
+    call('dup3', [{ load: `${stream}.pipe` }, 0, 0], 'The pipe comes in, the log goes out; nothing else is held.', {
+      label: `pump.${stream}`,
+    }),
     call('dup3', [{ load: 'log' }, 1, 0]),
     ...planName('glasspod-log'),
   ]
@@ -223,7 +245,7 @@ export interface Wait extends MonitorFiles {
 export const planWait = ({ directory, pumps, inputPump = false, killFile }: Wait): Call[] => {
   const call = calls('monitor.wait', 'wait4(2)', 'ps -o pid,ppid,comm')
   const wait = (what: string, status: Call['args'][number], label: string) =>
-    call('wait4', [{ load: what }, status, 0, 0], '', { tolerate: ['EINTR'], onError: label, label })
+    call('wait4', [{ load: what }, status, 0, NULL], '', { tolerate: ['EINTR'], onError: label, label })
   return [
     { ...wait('child', { at: 'exit', size: EXIT_RECORD }, 'wait.child'), why: 'Wait for the container to end.' },
     call('clock_gettime', [flags('CLOCK_REALTIME'), { at: 'exit', offset: 8 }]),
@@ -232,7 +254,7 @@ export const planWait = ({ directory, pumps, inputPump = false, killFile }: Wait
     ...pumps.map((stream) => wait(`${stream}.pump`, NULL, `wait.${stream}`)),
     ...planRecordExit(directory),
     ...(inputPump ? [call('kill', [{ load: 'stdin.pump' }, flags('SIGKILL')])] : []),
-    call('exit_group', [0]),
+    call('exit_group', [0], 'Nothing is left to do; whoever reads the named pipe learns of it now.'),
   ]
 }
 
@@ -254,7 +276,7 @@ const planRecordExit = (directory: string): Call[] => {
   return [
     call(
       'openat',
-      [AT_FDCWD, `${directory}/${EXIT}.tmp`, flags('O_WRONLY', 'O_CREAT', 'O_TRUNC', 'O_CLOEXEC'), 0o600],
+      [AT_FDCWD, `${directory}/${EXIT}.tmp`, flags('O_WRONLY', 'O_CREAT', 'O_TRUNC', 'O_CLOEXEC'), mode(0o600)],
       'Record how it ended, whole or not at all.',
       { result: { at: 'exit.file' } },
     ),
@@ -278,9 +300,14 @@ export const planTellPid = (): Call[] => {
 
 /** What any call that fails leads to: the agent is told which one and why. */
 export const planFatal = (): Call[] => [
-  calls('status.failure', 'write(2)')('write', [STATUS_FD, { at: FAILURE }, STATUS_FRAME], '', {
-    label: FATAL,
-    tolerate: 'any',
-  }),
+  calls('status.failure', 'write(2)')(
+    'write',
+    [STATUS_FD, { at: FAILURE }, STATUS_FRAME],
+    'Only if a call above failed: tell the agent which one, and why.',
+    {
+      label: FATAL,
+      tolerate: 'any',
+    },
+  ),
   calls('status.failure', 'exit_group(2)')('exit_group', [125]),
 ]

@@ -75,16 +75,21 @@ export const planMonitored = (input: MonitoredInput): Call[] => {
 }
 
 const planNoStdin = (): Call[] => [
-  calls('monitor.stdin', 'null(4)')('openat', [AT_FDCWD, '/dev/null', flags('O_RDONLY', 'O_CLOEXEC'), 0], '', {
-    result: { at: 'stdin' },
-  }),
+  calls('monitor.stdin', 'null(4)')(
+    'openat',
+    [AT_FDCWD, '/dev/null', flags('O_RDONLY', 'O_CLOEXEC'), 0],
+    'No standard input was asked for: it is empty.',
+    {
+      result: { at: 'stdin' },
+    },
+  ),
 ]
 
 const planOpenCgroup = (cgroup: string): Call[] => [
   calls('cgroups.open', 'cgroups(7)')(
     'openat',
     [AT_FDCWD, `${cgroup}/cgroup.procs`, flags('O_WRONLY', 'O_CLOEXEC'), 0],
-    '',
+    'The door of its cgroup, opened while its path leads there.',
     { result: { at: 'cgroup.procs' } },
   ),
 ]

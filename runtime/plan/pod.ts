@@ -31,8 +31,35 @@ export const planPodSteps = (input: PodInput): Step[] => [
     see: 'glasspod exec NAME cat /etc/hosts',
     effect: 'pod.files',
     input: { directory: input.directory },
+    shell: `tee ${input.directory}/hosts ${input.directory}/hostname ${input.directory}/resolv.conf`,
   },
   ...(input.memory ? planMemorySteps(input.directory) : []),
+]
+
+export const planPodRemoval = (directory: string): Step => ({
+  ...call('pod.remove', 'Its record and its /etc files go.', 'unlink(2)', 'pod.remove', { directory }),
+  see: 'glasspod pod ps',
+  shell: `rm -r ${directory}`,
+})
+
+/** Files only: its namespaces are made when it starts. */
+export const planPodCreation = (directory: string): Step[] => [
+  {
+    kind: 'mkdir',
+    id: 'pod.directory',
+    why: 'The pod’s own files: its record, and the /etc files that its containers share.',
+    man: 'mkdir(2)',
+    path: directory,
+    mode: 0o700,
+    undo: planPodRemoval(directory),
+  },
+  {
+    ...call('pod.record', 'What was asked for is kept by rename: whole or not at all.', 'rename(2)', 'pod.record', {
+      directory,
+    }),
+    see: 'glasspod pod inspect NAME',
+    shell: `mv ${directory}/pod.json.tmp ${directory}/pod.json`,
+  },
 ]
 
 const call = (
@@ -41,7 +68,7 @@ const call = (
   man: ManPage,
   effect: string,
   data: Record<string, string | string[]>,
-): Step => ({
+): Step & { kind: 'call' } => ({
   kind: 'call',
   id,
   why,
@@ -51,8 +78,10 @@ const call = (
 })
 
 /** A directory of cgroups goes with all that is in it: ended, waited for, removed. */
-export const planCgroupRemoval = (path: string): Step =>
-  call('cgroups.remove', 'End what is left in it, and remove it.', 'cgroups(7)', 'cgroups.remove', { path })
+export const planCgroupRemoval = (path: string): Step => ({
+  ...call('cgroups.remove', 'End what is left in it, and remove it.', 'cgroups(7)', 'cgroups.remove', { path }),
+  shell: `echo 1 > ${path}/cgroup.kill; find ${path} -depth -type d -exec rmdir {} +`,
+})
 
 /** In a directory that is made and empty, so that the limit holds before the first process is in. */
 export const planLimitStep = (directory: string, { file, value }: LimitLine, why: string): Step => ({
@@ -118,9 +147,16 @@ const planPauseStep = ({ directory, hostname, share, network, cgroup }: PodInput
       ownPid: share.includes('pid'),
       cgroupProcs: cgroup === undefined ? undefined : `${cgroup.path}/pause/cgroup.procs`,
     }),
-    undo: call('pod.end', 'Namespaces end with their last process.', 'kill(2)', 'pod.end', {}),
+    undo: {
+      ...call('pod.end', 'Namespaces end with their last process.', 'kill(2)', 'pod.end', {}),
+      shell: 'kill -KILL $POD_PAUSE',
+    },
   }
 }
+
+/** As cni.dev/docs/spec has it; the plugin reads its part of the list. */
+const cniCommand = (verb: string, conflist: string): string =>
+  `CNI_COMMAND=${verb} CNI_NETNS=/proc/$POD_PAUSE/ns/net CNI_IFNAME=eth0 bridge < ${conflist}`
 
 const planAttachStep = ({ conflist, publish }: PodInput): Step => ({
   ...call(
@@ -131,9 +167,13 @@ const planAttachStep = ({ conflist, publish }: PodInput): Step => ({
     { conflist, interface: 'eth0', publish: [...publish] },
   ),
   see: 'glasspod exec NAME ip address',
-  undo: call('network.detach', 'The address goes back, published ports close.', 'veth(4)', 'network.detach', {
-    conflist,
-  }),
+  shell: cniCommand('ADD', conflist),
+  undo: {
+    ...call('network.detach', 'The address goes back, published ports close.', 'veth(4)', 'network.detach', {
+      conflist,
+    }),
+    shell: cniCommand('DEL', conflist),
+  },
 })
 
 const planMemorySteps = (directory: string): Step[] => [
@@ -152,6 +192,9 @@ const planMemorySteps = (directory: string): Step[] => [
     argv: [],
     program: `${directory}/memory`,
     inside: planMountMemory(`${directory}/shm`),
-    undo: call('pod.memory', 'Let the memory go.', 'umount(2)', 'pod.unmount', { path: `${directory}/shm` }),
+    undo: {
+      ...call('pod.unmount', 'Let the memory go.', 'umount(2)', 'pod.unmount', { path: `${directory}/shm` }),
+      shell: `umount ${directory}/shm`,
+    },
   },
 ]

@@ -30,6 +30,8 @@ export type Step = Why &
     | { kind: 'write'; path: string; value: string }
     /** An init program, behind unshare(1) or nsenter(1) where the plan says so. Its value is the pid that it tells. */
     | { kind: 'enter'; argv: Arg[]; program: string; inside: Call[] }
-    /** A named effect of ours, with its data. Its value is what the effect returns. */
-    | { kind: 'call'; effect: string; input: Record<string, string | string[]> }
+    /** A named effect of ours, with its data, and how a shell would come to the same. Its value is what it returns. */
+    | { kind: 'call'; effect: string; input: Record<string, string | string[]>; shell?: string }
+    /** kill(2); a process that is gone is no error. */
+    | { kind: 'signal'; pid: number; signal: number }
   )

@@ -4,7 +4,7 @@
  * holds no part of it, and its death hangs nobody up.
  */
 import { calls, type Call, type Operand } from '../init/call.ts'
-import { AT_FDCWD, flags } from '../init/uapi.ts'
+import { AT_FDCWD, flags, openHow } from '../init/uapi.ts'
 import {
   MASTER_FD,
   STDIN,
@@ -30,7 +30,7 @@ export const planOpenTerminal = (directory: Operand, ptmx = 'ptmx'): Call[] => [
     [
       directory,
       ptmx,
-      { words: [flags('O_RDWR', 'O_NOCTTY', 'O_CLOEXEC'), 0, flags('RESOLVE_IN_ROOT', 'RESOLVE_NO_SYMLINKS')] },
+      openHow(flags('O_RDWR', 'O_NOCTTY', 'O_CLOEXEC'), flags('RESOLVE_IN_ROOT', 'RESOLVE_NO_SYMLINKS')),
       24,
     ],
     'The master: the runtime’s end.',
@@ -66,23 +66,32 @@ export const planTerminal = (files: MonitorFiles, size?: TerminalSize): Call[] =
 /** struct winsize: rows, columns, and the size in pixels, which nobody knows. */
 const windowSize = ({ rows, columns }: TerminalSize): Operand => ({
   bytes: new Uint8Array(Uint16Array.of(rows, columns, 0, 0).buffer),
-  shown: `{ws_row=${rows}, ws_col=${columns}}`,
+  shown: `{ws_row=${rows}, ws_col=${columns}, ws_xpixel=0, ws_ypixel=0}`,
 })
 
 export const planTerminalPumps = (directory: string): Call[] => {
   const pump = calls('terminal.input', 'fifo(7)')
   return [
     ...planTerminalPump(),
-    pump('openat', [AT_FDCWD, `${directory}/${STDIN}`, flags('O_RDWR', 'O_CLOEXEC'), 0], '', {
-      label: 'pump.stdin',
-      result: { at: 'stdin.keep' },
-    }),
+    pump(
+      'openat',
+      [AT_FDCWD, `${directory}/${STDIN}`, flags('O_RDWR', 'O_CLOEXEC'), 0],
+      'What is typed comes by a named pipe.',
+      {
+        label: 'pump.stdin',
+        result: { at: 'stdin.keep' },
+      },
+    ),
     pump('dup3', [{ load: 'stdin.keep' }, 0, 0]),
     pump('dup3', [{ load: 'stdout.pipe' }, 1, 0]),
     pump('close_range', [2, { name: '~0U', value: 0xffffffff }, 0]),
     ...planName('glasspod-tty'),
     // Nothing ever ends this pipe: the monitor ends the pump, and if the monitor is killed, the kernel does.
-    pump('prctl', [flags('PR_SET_PDEATHSIG'), flags('SIGKILL'), 0, 0, 0]),
+    pump(
+      'prctl',
+      [flags('PR_SET_PDEATHSIG'), flags('SIGKILL'), 0, 0, 0],
+      'Carry it to the terminal, as long as the monitor lives.',
+    ),
     pump('read', [0, { at: 'typed', size: 4096 }, 4096], '', {
       result: { at: 'typed.length' },
       label: 'pump.stdin.read',

@@ -39,7 +39,7 @@ export const planPause = ({ hostname, ownNetwork, ownPid, cgroupProcs }: PauseIn
 
 /** unshare(2) of a PID namespace counts for the next child only; the parent has nothing left to do. */
 const planProcessOne = (): Call[] => {
-  const call = calls('pause.pid', 'pid_namespaces(7)', 'lsns -t pid')
+  const call = calls('pause.pid', 'pid_namespaces(7)', 'readlink /proc/self/ns/pid')
   return [
     ...planUnshare(['pid']),
     call(
@@ -54,7 +54,12 @@ const planProcessOne = (): Call[] => {
     {
       ...call(
         'rt_sigaction',
-        [flags('SIGCHLD'), { words: [1, 0, 0, 0] }, NULL, SIGNAL_MASK_SIZE],
+        [
+          flags('SIGCHLD'),
+          { words: [1, 0, 0, 0], shown: '{sa_handler=SIG_IGN, sa_mask=[], sa_flags=0}' },
+          NULL,
+          SIGNAL_MASK_SIZE,
+        ],
         'Ignoring SIGCHLD makes the kernel reap them.',
       ),
       label: 'one',
@@ -72,7 +77,7 @@ const planEnter = (path: string): Call[] => {
 
 const planSleep = (): Call[] => {
   const call = calls('pause.wait', 'sigwaitinfo(2)')
-  const set = { words: [signalSet(SIGINT, SIGTERM)] }
+  const set = { words: [signalSet(SIGINT, SIGTERM)], shown: '[INT TERM]' }
   return [
     call('close_range', [0, LAST_FD, 0]),
     call('rt_sigprocmask', [flags('SIG_BLOCK'), set, NULL, SIGNAL_MASK_SIZE]),

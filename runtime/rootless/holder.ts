@@ -31,7 +31,16 @@ export const planHolder = ({ agent, env, logFile, cgroupProcs }: HolderInput): C
     // who started it writes down its pid first: the agent reads that note
     ...planAwaitAgent(),
     call('close_range', [3, { name: '~0U', value: 0xffffffff }, 0]),
-    call('rt_sigaction', [flags('SIGCHLD'), { words: [1, 0, 0, 0] }, NULL, SIGNAL_MASK_SIZE], 'Let the kernel reap.'),
+    call(
+      'rt_sigaction',
+      [
+        flags('SIGCHLD'),
+        { words: [1, 0, 0, 0], shown: '{sa_handler=SIG_IGN, sa_mask=[], sa_flags=0}' },
+        NULL,
+        SIGNAL_MASK_SIZE,
+      ],
+      'Let the kernel reap.',
+    ),
     call('rt_sigprocmask', [flags('SIG_BLOCK'), SET, NULL, SIGNAL_MASK_SIZE]),
     call('clone', [flags('SIGCHLD'), 0, 0, 0, 0], 'Start the agent.', {
       onZero: 'agent',
@@ -47,7 +56,12 @@ export const planHolder = ({ agent, env, logFile, cgroupProcs }: HolderInput): C
     }),
     call('jump', [], '', { onZero: 'start' }),
     call('rt_sigprocmask', [flags('SIG_UNBLOCK'), SET, NULL, SIGNAL_MASK_SIZE], '', { label: 'agent' }),
-    call('rt_sigaction', [flags('SIGCHLD'), { words: [0, 0, 0, 0] }, NULL, SIGNAL_MASK_SIZE]),
+    call('rt_sigaction', [
+      flags('SIGCHLD'),
+      { words: [0, 0, 0, 0], shown: '{sa_handler=SIG_DFL, sa_mask=[], sa_flags=0}' },
+      NULL,
+      SIGNAL_MASK_SIZE,
+    ]),
     call('setsid', []),
     call('openat', [AT_FDCWD, logFile, flags('O_WRONLY', 'O_CREAT', 'O_APPEND'), 0o600], '', { result: { at: 'log' } }),
     call('dup3', [{ load: 'log' }, 1, 0]),

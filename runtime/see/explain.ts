@@ -1,7 +1,21 @@
 /** A plan as prose for a program to print: each step with its reason, its man page and what is really done. */
 import type { Call } from '../init/call.ts'
+import { groupCalls } from '../plan/groups.ts'
 import type { Arg, Step } from '../plan/step.ts'
 import { formatCall } from '../plan/strace.ts'
+import { signalName } from '../spec/signals.ts'
+import { undoOf } from './undo.ts'
+
+/** A call, and where it leads: a program is a list with branches. */
+export interface ExplainedCall {
+  text: string
+  label?: string
+  /** Errors that are taken in stride. */
+  tolerate?: readonly string[] | 'any'
+  /** Where it goes on after one of them, and after a result of 0. */
+  onError?: string
+  onZero?: string
+}
 
 export interface ExplainedStep {
   id: string
@@ -10,7 +24,11 @@ export interface ExplainedStep {
   man: string
   see?: string
   undo?: string
+  /** The exact command, or a line a call. */
   text: string
+  /** Which of the program's processes makes it. */
+  process?: string
+  calls?: ExplainedCall[]
   inside?: ExplainedStep[]
 }
 
@@ -24,44 +42,49 @@ const formatArg = (arg: Arg): string => {
   return /^[\w@%+=:,./$-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", "'\\''")}'`
 }
 
-/** {a,b} in a path is meant for the shell. */
-const formatPath = (path: string): string => (/^[\w@%+=:,./{}-]+$/.test(path) ? path : formatArg(path))
-
 export const formatStep = (step: Step): string => {
   switch (step.kind) {
     case 'write':
+      if (step.value === '') return `: >> ${formatArg(step.path)}`
       return step.value.length > LINE
-        ? `cat > ${formatPath(step.path)}`
-        : `echo ${formatArg(step.value)} > ${step.path}`
+        ? `cat > ${formatArg(step.path)}`
+        : `echo ${formatArg(step.value)} > ${formatArg(step.path)}`
     case 'mkdir':
-      return `mkdir ${formatPath(step.path)}`
+      return `mkdir -p${step.mode === undefined ? '' : ` -m ${step.mode.toString(8)}`} ${formatArg(step.path)}`
     case 'enter':
       return [...step.argv, step.program].map(formatArg).join(' ')
+    case 'signal':
+      return `kill -${signalName(step.signal).replace(/^SIG/, '')} ${step.pid}`
     case 'call':
+      if (step.shell !== undefined) return step.shell
       return [step.effect, ...Object.entries(step.input).map(([key, value]) => `${key}=${String(value)}`)].join(' ')
   }
 }
 
-/** Calls of one step are one step here: its first reason, and a line a call. */
-export const explainCalls = (calls: readonly Call[]): ExplainedStep[] => {
-  const steps: ExplainedStep[] = []
-  for (const call of calls) {
-    const last = steps.at(-1)
-    if (last?.id === call.id && (call.why === '' || last.why === '')) {
-      last.text += `\n${formatCall(call)}`
-      if (last.why === '') last.why = call.why
-    } else
-      steps.push({
-        id: call.id,
-        kind: 'syscall',
-        why: call.why,
-        man: call.man,
-        ...(call.see === undefined ? {} : { see: call.see }),
-        text: formatCall(call),
-      })
+const explainCall = (call: Call): ExplainedCall => {
+  const { label, tolerate, onError, onZero } = call
+  return {
+    text: formatCall(call),
+    ...(label === undefined ? {} : { label }),
+    ...(tolerate === undefined || tolerate.length === 0 ? {} : { tolerate }),
+    ...(onError === undefined ? {} : { onError }),
+    ...(onZero === undefined ? {} : { onZero }),
   }
-  return steps
 }
+
+/** Calls of one step are one step here, with a line a call. */
+export const explainCalls = (list: readonly Call[]): ExplainedStep[] =>
+  groupCalls(list).map(({ id, why, man, see, process, calls }) => ({
+    id,
+    kind: 'syscall',
+    why,
+    man,
+    ...(see === undefined ? {} : { see }),
+    undo: undoOf(id),
+    text: calls.map(formatCall).join('\n'),
+    process,
+    calls: calls.map(explainCall),
+  }))
 
 export const explainSteps = (steps: readonly Step[]): ExplainedStep[] =>
   steps.map((step) => ({

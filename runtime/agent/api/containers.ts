@@ -16,6 +16,7 @@ const isTrue = (value: string | null): boolean => value === '1' || value === 'tr
 
 export const containerRoutes = (agent: Agent): Route[] => {
   const find = ({ params }: Request): Container => agent.containers.find(params['id'] ?? '')
+  const watchOf = ({ query }: Request) => agent.traces.find(query.get('trace'))
   return [
     route('GET', '/containers/json', async ({ query }) => {
       const filters = parseFilters(query.get('filters'))
@@ -30,13 +31,13 @@ export const containerRoutes = (agent: Agent): Route[] => {
       const container = find(request)
       if (agent.supervisor.isPaused(container)) throw refusePaused(container.record.name, 'it can be started')
       if (container.isRunning) return new Status(304)
-      await agent.supervisor.start(container)
+      await agent.supervisor.start(container, watchOf(request))
       return undefined
     }),
     route('POST', '/containers/{id}/stop', async (request) => {
       const container = find(request)
       if (!container.isRunning) return new Status(304)
-      await agent.supervisor.stop(container, secondsOf(request.query))
+      await agent.supervisor.stop(container, secondsOf(request.query), 'stop', watchOf(request))
       return undefined
     }),
     route('POST', '/containers/{id}/restart', async (request) => {
@@ -45,8 +46,8 @@ export const containerRoutes = (agent: Agent): Route[] => {
       await agent.supervisor.start(container)
       return undefined
     }),
-    route('POST', '/containers/{id}/kill', (request) => {
-      agent.supervisor.kill(find(request), request.query.get('signal') ?? 'SIGKILL')
+    route('POST', '/containers/{id}/kill', async (request) => {
+      await agent.supervisor.kill(find(request), request.query.get('signal') ?? 'SIGKILL', 'kill', watchOf(request))
       return undefined
     }),
     route('POST', '/containers/{id}/wait', (request) => waitFor(agent, find(request), request)),
@@ -58,7 +59,7 @@ export const containerRoutes = (agent: Agent): Route[] => {
     }),
     route('GET', '/containers/{id}/logs', (request) => readLogs(find(request), request)),
     route('DELETE', '/containers/{id}', async (request) => {
-      await agent.supervisor.remove(find(request), isTrue(request.query.get('force')))
+      await agent.supervisor.remove(find(request), isTrue(request.query.get('force')), watchOf(request))
       return undefined
     }),
     route('POST', '/containers/{id}/exec', async (request) => {

@@ -19,13 +19,14 @@ const createContainer = async (agent: Agent, body: CreateBody, query: URLSearchP
     id: query.get('id') ?? undefined,
     name: query.get('name') ?? undefined,
     pod: query.get('pod') ?? undefined,
+    watch: agent.traces.find(query.get('trace')),
   })
 }
 
 /** What does not start is not left behind. */
-const startContainer = async (agent: Agent, container: Container): Promise<void> => {
+const startContainer = async (agent: Agent, container: Container, query: URLSearchParams): Promise<void> => {
   try {
-    await agent.supervisor.start(container)
+    await agent.supervisor.start(container, agent.traces.find(query.get('trace')))
   } catch (error) {
     // one that removes itself has done so
     if (agent.containers.all.has(container.record.id)) await agent.supervisor.remove(container, true)
@@ -43,7 +44,7 @@ export const runAttached = async (
   const container = await createContainer(agent, parseBody<CreateBody>(body, CREATE_SHAPE), query)
   // Its client learns now that it may ask for the exit code: a short one must not have removed itself before.
   agent.supervisor.keepForClients(container)
-  await startContainer(agent, container)
+  await startContainer(agent, container, query)
   query.set('logs', '1')
   const attachment = planAttachment(agent, container.record.id, query)
   const warnings =
@@ -63,7 +64,7 @@ export const createRoutes = (agent: Agent): Route[] => {
     ),
     route('POST', RUN, async ({ raw, query }) => {
       const container = await createContainer(agent, await readBody<CreateBody>(raw, CREATE_SHAPE), query)
-      await startContainer(agent, container)
+      await startContainer(agent, container, query)
       return answerOf(container)
     }),
   ]

@@ -1,6 +1,7 @@
 /** /glasspod/pods: what Docker's API has no word for. */
 import type { Agent } from '../agent.ts'
 import { Failure } from '../../errors.ts'
+import type { Watch } from '../../execute.ts'
 import { readBody, route, Status, type Request, type Route } from '../http.ts'
 import type { PodRecord } from '../records.ts'
 import { LIMIT_FIELDS, type Limits } from '../../spec/limits.ts'
@@ -8,7 +9,7 @@ import { TEXTS, type Shape } from '../../spec/shape.ts'
 import { summarisePod } from './describe.ts'
 import { secondsOf } from './seconds.ts'
 
-interface PodBody {
+export interface PodBody {
   Name?: string
   Share?: PodRecord['share']
   Hostname?: string
@@ -40,10 +41,11 @@ export const podRequest = (body: PodBody) => ({
 
 export const podRoutes = (agent: Agent): Route[] => {
   const find = ({ params }: Request): PodRecord => agent.pods.find(params['id'] ?? '')
-  const stop = async (pod: PodRecord, seconds: number) => {
+  const watchOf = ({ query }: Request) => agent.traces.find(query.get('trace'))
+  const stop = async (pod: PodRecord, seconds: number, watch: Watch | undefined) => {
     const running = agent.containers.inPod(pod).filter(({ isRunning }) => isRunning)
-    await Promise.all(running.map((container) => agent.supervisor.stop(container, seconds, 'pod stop')))
-    await agent.pods.stop(pod)
+    await Promise.all(running.map((container) => agent.supervisor.stop(container, seconds, 'pod stop', watch)))
+    await agent.pods.stop(pod, watch)
     agent.supervisor.onEnd()
   }
   return [
@@ -55,19 +57,23 @@ export const podRoutes = (agent: Agent): Route[] => {
           .map((pod) => summarisePod(agent, pod)),
       ),
     ),
-    route('POST', '/glasspod/pods/create', async ({ raw }) => {
-      const pod = await agent.pods.create(podRequest(await readBody<PodBody>(raw, { fields: POD_FIELDS })))
+    route('POST', '/glasspod/pods/create', async ({ raw, query }) => {
+      const pod = await agent.pods.create(
+        podRequest(await readBody<PodBody>(raw, { fields: POD_FIELDS })),
+        agent.traces.find(query.get('trace')),
+      )
       return new Status(201, { Id: pod.id, Name: pod.name, Warnings: agent.warnings })
     }),
     route('GET', '/glasspod/pods/{id}/json', (request) => summarisePod(agent, find(request))),
     route('POST', '/glasspod/pods/{id}/start', async (request) => {
       const pod = find(request)
-      await agent.pods.start(pod)
-      for (const container of agent.containers.inPod(pod)) await agent.supervisor.start(container)
+      const watch = watchOf(request)
+      await agent.pods.start(pod, watch)
+      for (const container of agent.containers.inPod(pod)) await agent.supervisor.start(container, watch)
       return undefined
     }),
     route('POST', '/glasspod/pods/{id}/stop', async (request) => {
-      await stop(find(request), secondsOf(request.query))
+      await stop(find(request), secondsOf(request.query), watchOf(request))
       return undefined
     }),
     route('DELETE', '/glasspod/pods/{id}', async (request) => {
@@ -82,8 +88,8 @@ export const podRoutes = (agent: Agent): Route[] => {
           status: 409,
           exitCode: 125,
         })
-      await Promise.all(containers.map((container) => agent.supervisor.remove(container, true)))
-      await agent.pods.remove(pod)
+      await Promise.all(containers.map((container) => agent.supervisor.remove(container, true, watchOf(request))))
+      await agent.pods.remove(pod, watchOf(request))
       agent.supervisor.onEnd()
       return undefined
     }),

@@ -73,6 +73,7 @@ export const answerPull = async (agent: Agent, { raw, query, response }: Request
         squash: isTrue(query.get('squash')),
         registry,
         shared: takes,
+        around: agent.images.around(agent.traces.find(query.get('trace'))),
         signal,
         ...(wanted !== undefined && { platform: wanted }),
         onProgress: (progress) => line(formatLayerProgress(progress)),

@@ -12,9 +12,10 @@ import { RUN, runAttached } from './create.ts'
 const ATTACH = /^(?:\/v[0-9.]+)?\/containers\/([^/]+)\/attach$/
 const EXEC = /^(?:\/v[0-9.]+)?\/exec\/([^/]+)\/start$/
 
-const startExec = async (agent: Agent, id: string, stream: RawStream): Promise<void> => {
+const startExec = async (agent: Agent, id: string, query: URLSearchParams, stream: RawStream): Promise<void> => {
   const exec = agent.execs.find(id)
-  agent.execs.prepare(exec)
+  const watch = agent.traces.find(query.get('trace'))
+  await agent.execs.prepare(exec, watch)
   const started = new Promise<void>((resolve) => exec.events.once('start', resolve))
   const closeInput = exec.body.Tty !== true
   attach(
@@ -24,7 +25,7 @@ const startExec = async (agent: Agent, id: string, stream: RawStream): Promise<v
     started,
   )
   try {
-    await agent.execs.start(exec)
+    await agent.execs.start(exec, watch)
     stream.open()
     exec.events.emit('start')
   } catch (error) {
@@ -53,7 +54,7 @@ export const upgrade = async (agent: Agent, request: IncomingMessage, socket: Du
     } else if (exec !== undefined) {
       const tty = agent.execs.find(exec).body.Tty === true
       const { rest } = await takeBody(connection)
-      await startExec(agent, exec, upgradedStream(socket, rest, tty))
+      await startExec(agent, exec, url.searchParams, upgradedStream(socket, rest, tty))
     } else throw new Error(`${url.pathname} is no stream`)
   } catch (error) {
     const { status, body } = describeError(error)
@@ -73,15 +74,16 @@ export const streamRoutes = (agent: Agent): Route[] => [
     attachContainer(attachment, answeredStream(response, isTty(agent, id)))
     return streamed(response)
   }),
-  route('POST', '/exec/{id}/start', async ({ params, raw, response }) => {
+  route('POST', '/exec/{id}/start', async ({ params, query, raw, response }) => {
     const exec = agent.execs.find(params['id'] ?? '')
     const body = await readBody<{ Detach?: boolean }>(raw, { fields: { Detach: 'flag' } })
     if (body.Detach !== true) {
-      await startExec(agent, exec.id, answeredStream(response, exec.body.Tty === true))
+      await startExec(agent, exec.id, query, answeredStream(response, exec.body.Tty === true))
       return streamed(response)
     }
-    agent.execs.prepare(exec)
-    await agent.execs.start(exec)
+    const watch = agent.traces.find(query.get('trace'))
+    await agent.execs.prepare(exec, watch)
+    await agent.execs.start(exec, watch)
     return new Status(200)
   }),
 ]

@@ -1,3 +1,4 @@
+import { EXPLAIN_OPTIONS } from '../explain/options.ts'
 import { openLogins } from '../logins.ts'
 import { print } from '../output.ts'
 import { pullImage } from '../pull.ts'
@@ -6,6 +7,7 @@ import { AUTH_FILE, defineVerb } from '../verb.ts'
 
 export const verb = defineVerb({
   options: {
+    ...EXPLAIN_OPTIONS,
     platform: { type: 'string', metavar: 'OS/ARCH[/VARIANT]', about: 'which image of a list, as in linux/arm64' },
     squash: { type: 'boolean', about: "files of owners that the id map does not have become root's" },
     quiet: { type: 'boolean', short: 'q', about: 'no progress, only the id' },

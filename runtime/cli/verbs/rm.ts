@@ -1,11 +1,13 @@
 import { badFlag } from '../options.ts'
 import type { ContainerSummary } from '../api.ts'
 import { segment } from '../client.ts'
+import { EXPLAIN_OPTIONS } from '../explain/options.ts'
 import { forEachName } from '../each.ts'
 import { defineVerb } from '../verb.ts'
 
 export const verb = defineVerb({
   options: {
+    ...EXPLAIN_OPTIONS,
     all: { type: 'boolean', short: 'a', about: 'all containers' },
     force: { type: 'boolean', short: 'f', about: 'running ones too: they are killed' },
   },

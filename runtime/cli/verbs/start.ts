@@ -2,12 +2,14 @@ import { badFlag } from '../options.ts'
 import type { ContainerInspect } from '../api.ts'
 import { runForeground } from '../attached.ts'
 import { segment } from '../client.ts'
+import { EXPLAIN_OPTIONS } from '../explain/options.ts'
 import { forEachName } from '../each.ts'
 import { assertTerminal } from '../terminal.ts'
 import { defineVerb } from '../verb.ts'
 
 export const verb = defineVerb({
   options: {
+    ...EXPLAIN_OPTIONS,
     attach: { type: 'boolean', short: 'a', about: 'show its output, and wait for its end' },
     interactive: { type: 'boolean', short: 'i', about: 'pass standard input on, as well as -a' },
   },

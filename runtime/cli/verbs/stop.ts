@@ -1,9 +1,11 @@
 import { segment } from '../client.ts'
+import { EXPLAIN_OPTIONS } from '../explain/options.ts'
 import { forEachName } from '../each.ts'
 import { defineVerb } from '../verb.ts'
 
 export const verb = defineVerb({
   options: {
+    ...EXPLAIN_OPTIONS,
     time: { type: 'integer', short: 't', metavar: 'SECONDS', about: 'before it is killed (default 10)' },
   },
   operands: { usage: 'CONTAINER [CONTAINER...]', min: 1, max: Infinity },

@@ -5,6 +5,7 @@ import { EXEC_OPERANDS, EXEC_OPTIONS, makeExecBody } from '../../../runtime/cli/
 import { parseOptions } from '../../../runtime/cli/options.ts'
 import { POD_OPTIONS, makePodBody } from '../../../runtime/cli/pod-body.ts'
 import { NO_OPERANDS } from '../../../runtime/cli/verb.ts'
+import { parseExplain } from '../../../runtime/cli/explain/options.ts'
 import { parseExplained } from '../../../runtime/cli/verbs/explain.ts'
 
 const FILES: Record<string, string> = {
@@ -229,21 +230,34 @@ describe('other bodies', () => {
     expect(() => parse('--share', 'net,user')).toThrow('--share takes net, ipc, uts, pid, not "user"')
   })
 
-  it('explain sends what the verb would send', () => {
-    expect(parseExplained(['run', '--name', 'web', '--pod', 'p', 'busybox', 'ls', '-l'])).toMatchObject({
+  it('explain sends what the verb would send', async () => {
+    expect(await parseExplained(['run', '--name', 'web', '--pod', 'p', 'busybox', 'ls', '-l'])).toMatchObject({
       query: { verb: 'run', name: 'web', pod: 'p' },
       body: { Image: 'busybox', Cmd: ['ls', '-l'] },
     })
-    expect(parseExplained(['exec', 'web', 'ls'])).toMatchObject({
+    expect(await parseExplained(['exec', 'web', 'ls'])).toMatchObject({
       query: { verb: 'exec', name: 'web' },
       body: { Cmd: ['ls'] },
     })
-    expect(parseExplained(['pod', 'create', '--name', 'p'])).toMatchObject({
+    expect(await parseExplained(['pod', 'create', '--name', 'p'])).toMatchObject({
       query: { verb: 'pod-create' },
       body: { Name: 'p' },
     })
-    expect(() => parseExplained(['pod', 'rm', 'x'])).toThrow(
-      'glasspod explain takes run, create, exec or pod create, not "pod rm"',
+    expect(await parseExplained(['stop', '-t', '2', 'web'])).toEqual({ query: { verb: 'stop', name: 'web', t: 2 } })
+    expect(await parseExplained(['kill', '-s', 'HUP', 'web'])).toEqual({
+      query: { verb: 'kill', name: 'web', signal: 'HUP' },
+    })
+    expect(await parseExplained(['pod', 'rm', 'shop'])).toEqual({ query: { verb: 'pod-rm', name: 'shop' } })
+    await expect(parseExplained(['rm', 'a', 'b'])).rejects.toThrow('glasspod explain rm takes one name')
+    await expect(parseExplained(['images'])).rejects.toThrow(
+      'glasspod explain takes run, create, exec, pod create, start, stop, kill, rm, pull, pod start, pod stop, pod rm, not "images"',
     )
+  })
+
+  it('--format says how --explain tells it, and alone it is refused', () => {
+    expect(parseExplain({ explain: true, format: undefined })).toBe('text')
+    expect(parseExplain({ explain: true, format: 'strace' })).toBe('strace')
+    expect(parseExplain({ explain: false, format: undefined })).toBeUndefined()
+    expect(() => parseExplain({ explain: false, format: 'json' })).toThrow('--explain is missing')
   })
 })

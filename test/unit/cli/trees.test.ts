@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { makePaint } from '../../../runtime/cli/colour.ts'
-import { formatSteps } from '../../../runtime/cli/explained.ts'
 import { formatCgroups } from '../../../runtime/cli/verbs/cgroup.ts'
 
 const plain = makePaint(false)
@@ -37,45 +36,5 @@ describe('cgroup', () => {
     expect(formatCgroups({ ...tree, available: false, reason: 'cgroup2 is mounted read-only' }, plain)).toBe(
       'no cgroups here: cgroup2 is mounted read-only',
     )
-  })
-})
-
-describe('explain', () => {
-  it('gives why, what, and how to see it', () => {
-    expect(
-      formatSteps(
-        [
-          {
-            id: 'pod.namespaces',
-            why: 'The pod has its own network, host name and System V objects; its containers join them, so a container can restart and keep its address.',
-            man: 'unshare(1)',
-            see: 'lsns -p $PAUSE_PID',
-            undo: 'kill $PAUSE_PID',
-            text: 'unshare --net --uts pause',
-            inside: [
-              { id: 'pause.wait', why: 'It waits.', man: 'rt_sigtimedwait(2)', text: 'rt_sigtimedwait([TERM INT])' },
-            ],
-          },
-          { id: 'net.batch', why: 'One batch.', man: 'ip(8)', text: 'ip -batch -\nlink add a\x1b\nlink set a up' },
-        ],
-        plain,
-      ),
-    ).toMatchInlineSnapshot(`
-      "1. pod.namespaces  unshare(1)
-          The pod has its own network, host name and System V objects; its containers
-          join them, so a container can restart and keep its address.
-          $ unshare --net --uts pause
-          see  lsns -p $PAUSE_PID
-          undo kill $PAUSE_PID
-          1.1. pause.wait  rt_sigtimedwait(2)
-              It waits.
-              $ rt_sigtimedwait([TERM INT])
-
-      2. net.batch  ip(8)
-          One batch.
-          $ ip -batch -
-            link add a?
-            link set a up"
-    `)
   })
 })

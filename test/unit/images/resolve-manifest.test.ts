@@ -27,6 +27,7 @@ const collection = () => {
   const index = (...manifests: object[]): Descriptor => put({ schemaVersion: 2, mediaType: OCI_INDEX, manifests })
   const source = (top: Descriptor): ImageSource => ({
     what: 'test',
+    where: () => 'test',
     fetchManifest: (descriptor) => {
       const { digest, mediaType } = descriptor ?? top
       const bytes = documents.get(digest)

@@ -50,16 +50,16 @@ describe('mounts as calls', () => {
   it('a bind, which only ever takes rights away', () => {
     expect(strace(planBind({ name: 'v', source: '/s', attributes: ['RDONLY'], why: '' }))).toMatchInlineSnapshot(`
       "$v = open_tree(AT_FDCWD, "/s", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_RECURSIVE)
-      mount_setattr($v, "", AT_EMPTY_PATH|AT_RECURSIVE, [MOUNT_ATTR_RDONLY, 0, 0], 32)"
+      mount_setattr($v, "", AT_EMPTY_PATH|AT_RECURSIVE, {attr_set=MOUNT_ATTR_RDONLY, attr_clr=0, propagation=0, userns_fd=0}, 32)"
     `)
     expect(strace(planBind({ name: 'v', source: '/s', attributes: [], why: '' }))).not.toContain('mount_setattr')
   })
 
   it('an attachment, with links or without', () => {
     expect(strace(planAttach({ name: 'v', destination: '/a/b', kind: 'directory' }))).toMatchInlineSnapshot(`
-      "mkdirat(AT_FDCWD, "/a", 493) ?EEXIST|EROFS
-      mkdirat(AT_FDCWD, "/a/b", 493) ?EEXIST|EROFS
-      $v.target = openat2(AT_FDCWD, "/a/b", [O_PATH|O_CLOEXEC, 0, RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS], 24)
+      "mkdirat(AT_FDCWD, "/a", 0755) ?EEXIST|EROFS
+      mkdirat(AT_FDCWD, "/a/b", 0755) ?EEXIST|EROFS
+      $v.target = openat2(AT_FDCWD, "/a/b", {flags=O_PATH|O_CLOEXEC, resolve=RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24)
       move_mount($v, "", $v.target, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
       close($v.target)
       close($v)"
@@ -77,7 +77,7 @@ describe('mounts as calls', () => {
       masked.0.directory: mount("tmpfs", "/proc/kcore", "tmpfs", MS_RDONLY|MS_NOSUID|MS_NODEV|MS_NOEXEC, "size=0k,nr_inodes=1") ?ENOENT
       masked.0.next: close($masked.0)
       $readonly.1 = open_tree(AT_FDCWD, "/proc/sys", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_RECURSIVE) ?ENOENT -> readonly.1.next
-      mount_setattr($readonly.1, "", AT_EMPTY_PATH|AT_RECURSIVE, [MOUNT_ATTR_RDONLY, 0, 0], 32)
+      mount_setattr($readonly.1, "", AT_EMPTY_PATH|AT_RECURSIVE, {attr_set=MOUNT_ATTR_RDONLY, attr_clr=0, propagation=0, userns_fd=0}, 32)
       move_mount($readonly.1, "", AT_FDCWD, "/proc/sys", MOVE_MOUNT_F_EMPTY_PATH)
       close($readonly.1)
       readonly.1.next: goto next"
@@ -112,7 +112,7 @@ describe('the root', () => {
       pivot_root(".", ".")
       umount2(".", MNT_DETACH)
       chdir("/")
-      mount_setattr(AT_FDCWD, "/", 0, [MOUNT_ATTR_RDONLY, 0, 0], 32)"
+      mount_setattr(AT_FDCWD, "/", 0, {attr_set=MOUNT_ATTR_RDONLY, attr_clr=0, propagation=0, userns_fd=0}, 32)"
     `)
     expect(strace(planMoveRoot('/t'))).toMatchInlineSnapshot(`
       "chdir("/t")

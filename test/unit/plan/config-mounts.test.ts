@@ -62,25 +62,25 @@ describe('mounts', () => {
         $proc#0 = fsmount($proc#0.context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID|MOUNT_ATTR_RDONLY)
         close($proc#0.context)
         $volume.data#1 = open_tree(AT_FDCWD, "/srv", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_RECURSIVE)
-        mount_setattr($volume.data#1, "", AT_EMPTY_PATH|AT_RECURSIVE, [MOUNT_ATTR_RDONLY, 0, 0], 32)
+        mount_setattr($volume.data#1, "", AT_EMPTY_PATH|AT_RECURSIVE, {attr_set=MOUNT_ATTR_RDONLY, attr_clr=0, propagation=0, userns_fd=0}, 32)
         $run#2.context = fsopen("tmpfs", FSOPEN_CLOEXEC)
         fsconfig($run#2.context, FSCONFIG_SET_STRING, "source", "tmpfs", 0)
         fsconfig($run#2.context, FSCONFIG_SET_STRING, "size", "1m", 0)
         fsconfig($run#2.context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)
         $run#2 = fsmount($run#2.context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOEXEC)
         close($run#2.context)
-        mkdirat(AT_FDCWD, "/proc", 493) ?EEXIST|EROFS
-        $proc#0.target = openat2(AT_FDCWD, "/proc", [O_PATH|O_CLOEXEC, 0, RESOLVE_IN_ROOT|RESOLVE_NO_SYMLINKS], 24)
+        mkdirat(AT_FDCWD, "/proc", 0755) ?EEXIST|EROFS
+        $proc#0.target = openat2(AT_FDCWD, "/proc", {flags=O_PATH|O_CLOEXEC, resolve=RESOLVE_IN_ROOT|RESOLVE_NO_SYMLINKS}, 24)
         move_mount($proc#0, "", $proc#0.target, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
         close($proc#0.target)
         close($proc#0)
-        mkdirat(AT_FDCWD, "/data", 493) ?EEXIST|EROFS
-        $volume.data#1.target = openat2(AT_FDCWD, "/data", [O_PATH|O_CLOEXEC, 0, RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS], 24)
+        mkdirat(AT_FDCWD, "/data", 0755) ?EEXIST|EROFS
+        $volume.data#1.target = openat2(AT_FDCWD, "/data", {flags=O_PATH|O_CLOEXEC, resolve=RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24)
         move_mount($volume.data#1, "", $volume.data#1.target, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
         close($volume.data#1.target)
         close($volume.data#1)
-        mkdirat(AT_FDCWD, "/run", 493) ?EEXIST|EROFS
-        $run#2.target = openat2(AT_FDCWD, "/run", [O_PATH|O_CLOEXEC, 0, RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS], 24)
+        mkdirat(AT_FDCWD, "/run", 0755) ?EEXIST|EROFS
+        $run#2.target = openat2(AT_FDCWD, "/run", {flags=O_PATH|O_CLOEXEC, resolve=RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24)
         move_mount($run#2, "", $run#2.target, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
         close($run#2.target)
         close($run#2)"
@@ -90,11 +90,11 @@ describe('mounts', () => {
   it('of a file make a file', () => {
     expect(strace(plan([bind('/srv/a.txt', '/etc/a.txt')]))).toMatchInlineSnapshot(`
       "$volume.etc.a.txt#0 = open_tree(AT_FDCWD, "/srv/a.txt", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_RECURSIVE)
-      mkdirat(AT_FDCWD, "/etc", 493) ?EEXIST|EROFS
-      $volume.etc.a.txt#0.created = openat(AT_FDCWD, "/etc/a.txt", O_CREAT|O_CLOEXEC|O_NOCTTY|O_NONBLOCK, 420) ?EACCES|EROFS|ENXIO -> volume.etc.a.txt#0.exists
+      mkdirat(AT_FDCWD, "/etc", 0755) ?EEXIST|EROFS
+      $volume.etc.a.txt#0.created = openat(AT_FDCWD, "/etc/a.txt", O_CREAT|O_CLOEXEC|O_NOCTTY|O_NONBLOCK, 0644) ?EACCES|EROFS|ENXIO -> volume.etc.a.txt#0.exists
       close($volume.etc.a.txt#0.created)
       volume.etc.a.txt#0.exists: goto next
-      $volume.etc.a.txt#0.target = openat2(AT_FDCWD, "/etc/a.txt", [O_PATH|O_CLOEXEC, 0, RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS], 24)
+      $volume.etc.a.txt#0.target = openat2(AT_FDCWD, "/etc/a.txt", {flags=O_PATH|O_CLOEXEC, resolve=RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS}, 24)
       move_mount($volume.etc.a.txt#0, "", $volume.etc.a.txt#0.target, "", MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH)
       close($volume.etc.a.txt#0.target)
       close($volume.etc.a.txt#0)"
@@ -117,7 +117,7 @@ describe('mounts', () => {
     const text = strace(planOpenMounts([kernel('sysfs', '/sys')], { ...facts, hostNetwork: true }))
     expect(text).toMatchInlineSnapshot(`
       "$sys#0 = open_tree(AT_FDCWD, "/sys", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_RECURSIVE)
-      mount_setattr($sys#0, "", AT_EMPTY_PATH|AT_RECURSIVE, [MOUNT_ATTR_RDONLY|MOUNT_ATTR_NOSUID|MOUNT_ATTR_NODEV|MOUNT_ATTR_NOEXEC, 0, 0], 32)"
+      mount_setattr($sys#0, "", AT_EMPTY_PATH|AT_RECURSIVE, {attr_set=MOUNT_ATTR_RDONLY|MOUNT_ATTR_NOSUID|MOUNT_ATTR_NODEV|MOUNT_ATTR_NOEXEC, attr_clr=0, propagation=0, userns_fd=0}, 32)"
     `)
   })
 

@@ -26,16 +26,16 @@ describe('credentials', () => {
   it('are these calls, less the bounding set', () => {
     const lines = strace(planCredentials(input({}))).split('\n')
     expect(lines.filter((line) => !line.includes('PR_CAPBSET_DROP')).join('\n')).toMatchInlineSnapshot(`
-      "prlimit64(0, RLIMIT_NOFILE, [10, 18446744073709551615], 0)
-      seccomp(SECCOMP_SET_MODE_FILTER, 0, [3, {3 BPF instructions}])
-      prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
+      "prlimit64(0, RLIMIT_NOFILE, {rlim_cur=10, rlim_max=18446744073709551615}, NULL)
+      seccomp(SECCOMP_SET_MODE_FILTER, 0, {len=3, filter=…})
+      prctl(PR_SET_KEEPCAPS, 1)
       setgroups(2, [10, 20])
       setresgid(100, 100, 100)
       setresuid(1000, 1000, 1000)
-      umask(18)
-      capset({_LINUX_CAPABILITY_VERSION_3, 0}, {0})
-      prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0)
-      prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)"
+      umask(022)
+      capset({version=_LINUX_CAPABILITY_VERSION_3, pid=0}, {effective=0, permitted=0, inheritable=0})
+      prctl(PR_SET_KEEPCAPS, 0)
+      prctl(PR_SET_PDEATHSIG, SIGKILL)"
     `)
   })
 

@@ -109,12 +109,12 @@ describe('an exec', () => {
   it('on a terminal opens it below the container’s root, by no link', () => {
     expect(lines(onTerminal).slice(at(onTerminal, '/proc/7/root'), at(onTerminal, 'TIOCSPTLCK') + 1))
       .toMatchInlineSnapshot(`
-      [
-        "$root = openat(AT_FDCWD, "/proc/7/root", O_PATH|O_CLOEXEC, 0)",
-        "$stdout.pipe = openat2($root, "dev/pts/ptmx", [O_RDWR|O_NOCTTY|O_CLOEXEC, 0, RESOLVE_IN_ROOT|RESOLVE_NO_SYMLINKS], 24)",
-        "ioctl($stdout.pipe, TIOCSPTLCK, &unlock)",
-      ]
-    `)
+        [
+          "$root = openat(AT_FDCWD, "/proc/7/root", O_PATH|O_CLOEXEC)",
+          "$stdout.pipe = openat2($root, "dev/pts/ptmx", {flags=O_RDWR|O_NOCTTY|O_CLOEXEC, resolve=RESOLVE_IN_ROOT|RESOLVE_NO_SYMLINKS}, 24)",
+          "ioctl($stdout.pipe, TIOCSPTLCK, &unlock)",
+        ]
+      `)
   })
 
   it.each([

@@ -15,21 +15,21 @@ describe('the holder', () => {
         planHolder({ agent: ['/node', 'agent.cjs'], env: ['A=b'], logFile: '/l', cgroupProcs: '/g/cgroup.procs' }),
       ),
     ).toMatchInlineSnapshot(`
-      "$cgroup.procs = openat(AT_FDCWD, "/g/cgroup.procs", O_WRONLY|O_CLOEXEC, 0)
+      "$cgroup.procs = openat(AT_FDCWD, "/g/cgroup.procs", O_WRONLY|O_CLOEXEC)
       write($cgroup.procs, "0", 1)
       chdir("/")
-      prctl(PR_SET_NAME, "glasspod-holder", 0, 0, 0)
+      prctl(PR_SET_NAME, "glasspod-holder")
       readlinkat(AT_FDCWD, "/proc/self", &pid, 16)
       write(3, &pid, 16)
       read(3, &go, 1) ?any
       close_range(3, ~0U, 0)
-      rt_sigaction(SIGCHLD, [1, 0, 0, 0], NULL, 8)
+      rt_sigaction(SIGCHLD, {sa_handler=SIG_IGN, sa_mask=[], sa_flags=0}, NULL, 8)
       rt_sigprocmask(SIG_BLOCK, [512], NULL, 8)
-      start: clone(SIGCHLD, 0, 0, 0, 0) ?any -> wait 0 -> agent
+      start: clone(child_stack=NULL, flags=SIGCHLD) ?any -> wait 0 -> agent
       wait: rt_sigtimedwait([512], NULL, NULL, 8) ?EINTR -> wait
       goto start
       agent: rt_sigprocmask(SIG_UNBLOCK, [512], NULL, 8)
-      rt_sigaction(SIGCHLD, [0, 0, 0, 0], NULL, 8)
+      rt_sigaction(SIGCHLD, {sa_handler=SIG_DFL, sa_mask=[], sa_flags=0}, NULL, 8)
       setsid()
       $log = openat(AT_FDCWD, "/l", O_WRONLY|O_CREAT|O_APPEND, 384)
       dup3($log, 1, 0)

@@ -17,8 +17,8 @@ const files = { directory: '/c' }
 describe('the monitor', () => {
   it('holds a named pipe as long as it lives', () => {
     expect(strace([...planAlive(files), ...planMonitorCloses()])).toMatchInlineSnapshot(`
-      "mknodat(AT_FDCWD, "/c/alive", S_IFIFO|0600, 0) ?EEXIST
-      $alive = openat(AT_FDCWD, "/c/alive", O_RDWR|O_CLOEXEC, 0)
+      "mknodat(AT_FDCWD, "/c/alive", S_IFIFO|0600) ?EEXIST
+      $alive = openat(AT_FDCWD, "/c/alive", O_RDWR|O_CLOEXEC)
       dup3($alive, 100, O_CLOEXEC)
       close($alive)
       close_range(3, 99, 0)"
@@ -27,21 +27,21 @@ describe('the monitor', () => {
 
   it('keeps the input open until the agent does', () => {
     expect(strace(planStdinPipe(files))).toMatchInlineSnapshot(`
-      "mknodat(AT_FDCWD, "/c/stdin", S_IFIFO|0600, 0) ?EEXIST
-      $stdin.keep = openat(AT_FDCWD, "/c/stdin", O_RDWR|O_CLOEXEC, 0)
-      $stdin = openat(AT_FDCWD, "/c/stdin", O_RDONLY|O_CLOEXEC, 0)"
+      "mknodat(AT_FDCWD, "/c/stdin", S_IFIFO|0600) ?EEXIST
+      $stdin.keep = openat(AT_FDCWD, "/c/stdin", O_RDWR|O_CLOEXEC)
+      $stdin = openat(AT_FDCWD, "/c/stdin", O_RDONLY|O_CLOEXEC)"
     `)
   })
 
   it('waits, kills what is left in a shared PID namespace, and records by rename', () => {
     expect(strace(planWait({ ...files, pumps: ['stdout'], killFile: '/g/cgroup.kill' }))).toMatchInlineSnapshot(`
-      "wait.child: wait4($child, &exit, 0, 0) ?EINTR -> wait.child
-      clock_gettime(CLOCK_REALTIME, &exit)
-      $kill = openat(AT_FDCWD, "/g/cgroup.kill", O_WRONLY|O_CLOEXEC, 0) ?any -> kill.end
+      "wait.child: wait4($child, &exit, 0, NULL) ?EINTR -> wait.child
+      clock_gettime(CLOCK_REALTIME, &exit+8)
+      $kill = openat(AT_FDCWD, "/g/cgroup.kill", O_WRONLY|O_CLOEXEC) ?any -> kill.end
       write($kill, "1", 1) ?any
       kill.end: goto next
-      wait.stdout: wait4($stdout.pump, NULL, 0, 0) ?EINTR -> wait.stdout
-      $exit.file = openat(AT_FDCWD, "/c/exit.tmp", O_WRONLY|O_CREAT|O_TRUNC|O_CLOEXEC, 384)
+      wait.stdout: wait4($stdout.pump, NULL, 0, NULL) ?EINTR -> wait.stdout
+      $exit.file = openat(AT_FDCWD, "/c/exit.tmp", O_WRONLY|O_CREAT|O_TRUNC|O_CLOEXEC, 0600)
       write($exit.file, &exit, 24)
       renameat2(AT_FDCWD, "/c/exit.tmp", AT_FDCWD, "/c/exit", 0)
       exit_group(0)"

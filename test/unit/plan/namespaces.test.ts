@@ -23,13 +23,13 @@ describe('namespaces', () => {
     `)
     expect(calls.map(({ id, man, see }) => `${id} ${man} ${see}`)).toMatchInlineSnapshot(`
       [
-        "namespaces.user user_namespaces(7) lsns -t user",
-        "namespaces.ipc ipc_namespaces(7) lsns -t ipc",
-        "namespaces.uts uts_namespaces(7) lsns -t uts",
-        "namespaces.net network_namespaces(7) lsns -t net",
-        "namespaces.cgroup cgroup_namespaces(7) lsns -t cgroup",
-        "namespaces.mnt mount_namespaces(7) lsns -t mnt",
-        "namespaces.pid pid_namespaces(7) lsns -t pid",
+        "namespaces.user user_namespaces(7) readlink /proc/self/ns/user",
+        "namespaces.ipc ipc_namespaces(7) readlink /proc/self/ns/ipc",
+        "namespaces.uts uts_namespaces(7) readlink /proc/self/ns/uts",
+        "namespaces.net network_namespaces(7) readlink /proc/self/ns/net",
+        "namespaces.cgroup cgroup_namespaces(7) readlink /proc/self/ns/cgroup",
+        "namespaces.mnt mount_namespaces(7) readlink /proc/self/ns/mnt",
+        "namespaces.pid pid_namespaces(7) readlink /proc/self/ns/pid",
       ]
     `)
     expect(new Set(calls.map(({ why }) => why)).size).toBe(NAMESPACES.length)

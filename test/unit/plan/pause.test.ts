@@ -16,10 +16,10 @@ describe('the pause program', () => {
       "readlinkat(AT_FDCWD, "/proc/self", &pid, 16)
       write(3, &pid, 16)
       chdir("/")
-      prctl(PR_SET_NAME, "pause", 0, 0, 0)
+      prctl(PR_SET_NAME, "pause")
       close_range(0, ~0U, 0)
-      rt_sigprocmask(SIG_BLOCK, [16386], NULL, 8)
-      pause.wait: rt_sigtimedwait([16386], NULL, NULL, 8) ?EINTR -> pause.wait
+      rt_sigprocmask(SIG_BLOCK, [INT TERM], NULL, 8)
+      pause.wait: rt_sigtimedwait([INT TERM], NULL, NULL, 8) ?EINTR -> pause.wait
       exit_group(0)
       fatal: write(3, &failure, 16) ?any
       exit_group(125)"
@@ -36,17 +36,17 @@ describe('the pause program', () => {
         .join('\n'),
     ).toMatchInlineSnapshot(`
       "unshare(CLONE_NEWPID)
-      clone(SIGCHLD, 0, 0, 0, 0) 0 -> one
-      one: rt_sigaction(SIGCHLD, [1, 0, 0, 0], NULL, 8)
-      $cgroup.procs = openat(AT_FDCWD, "/g/cgroup.procs", O_WRONLY|O_CLOEXEC, 0)
+      clone(child_stack=NULL, flags=SIGCHLD) 0 -> one
+      one: rt_sigaction(SIGCHLD, {sa_handler=SIG_IGN, sa_mask=[], sa_flags=0}, NULL, 8)
+      $cgroup.procs = openat(AT_FDCWD, "/g/cgroup.procs", O_WRONLY|O_CLOEXEC)
       write($cgroup.procs, "0", 1)
       sethostname("höst", 5)
-      $socket = socket(AF_INET, SOCK_DGRAM, 0)
-      ioctl($socket, SIOCSIFFLAGS, {"lo", IFF_UP})
-      $sysctl = openat(AT_FDCWD, "/proc/sys/net/ipv4/ip_unprivileged_port_start", O_WRONLY|O_CLOEXEC, 0) ?ENOENT|EACCES|EROFS|EPERM -> sysctl.net.ipv4.ip_unprivileged_port_start
+      $socket = socket(AF_INET, SOCK_DGRAM, IPPROTO_IP)
+      ioctl($socket, SIOCSIFFLAGS, {ifr_name="lo", ifr_flags=IFF_UP})
+      $sysctl = openat(AT_FDCWD, "/proc/sys/net/ipv4/ip_unprivileged_port_start", O_WRONLY|O_CLOEXEC) ?ENOENT|EACCES|EROFS|EPERM -> sysctl.net.ipv4.ip_unprivileged_port_start
       write($sysctl, "0", 1) ?any
       sysctl.net.ipv4.ip_unprivileged_port_start: goto next
-      $sysctl = openat(AT_FDCWD, "/proc/sys/net/ipv4/ping_group_range", O_WRONLY|O_CLOEXEC, 0) ?ENOENT|EACCES|EROFS|EPERM -> sysctl.net.ipv4.ping_group_range
+      $sysctl = openat(AT_FDCWD, "/proc/sys/net/ipv4/ping_group_range", O_WRONLY|O_CLOEXEC) ?ENOENT|EACCES|EROFS|EPERM -> sysctl.net.ipv4.ping_group_range
       write($sysctl, "0 2147483647", 12) ?any
       sysctl.net.ipv4.ping_group_range: goto next"
     `)

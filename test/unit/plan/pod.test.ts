@@ -23,18 +23,18 @@ const shell = (steps: Step[]) =>
 describe('a pod', () => {
   it('on the bridge is these steps, and this takes them back', () => {
     expect(shell(planPodSteps(input))).toMatchInlineSnapshot(`
-      "mkdir /g/pod
-        # undo: cgroups.remove path=/g/pod
+      "mkdir -p /g/pod
+        # undo: echo 1 > /g/pod/cgroup.kill; find /g/pod -depth -type d -exec rmdir {} +
       echo '+cpu +memory' > /g/pod/cgroup.subtree_control
-      mkdir /g/pod/pause
+      mkdir -p /g/pod/pause
       unshare --net --ipc --uts -- /p/pause
-        # undo: pod.end
-      network.attach conflist=/n/x.conflist interface=eth0 publish=8080:80
-        # undo: network.detach conflist=/n/x.conflist
-      pod.files directory=/p
-      mkdir /p/shm
+        # undo: kill -KILL $POD_PAUSE
+      CNI_COMMAND=ADD CNI_NETNS=/proc/$POD_PAUSE/ns/net CNI_IFNAME=eth0 bridge < /n/x.conflist
+        # undo: CNI_COMMAND=DEL CNI_NETNS=/proc/$POD_PAUSE/ns/net CNI_IFNAME=eth0 bridge < /n/x.conflist
+      tee /p/hosts /p/hostname /p/resolv.conf
+      mkdir -p /p/shm
       /p/memory
-        # undo: pod.unmount path=/p/shm"
+        # undo: umount /p/shm"
     `)
   })
 
@@ -53,12 +53,12 @@ describe('a pod', () => {
     const limits = planLimits({ memory: { limit: 64 }, pids: { limit: 9 } })
     const lines = shell(planPodSteps({ ...input, cgroup: { path: '/g/pod', controllers: ['memory', 'pids'], limits } }))
     expect(lines.split('\n').slice(0, 6)).toEqual([
-      'mkdir /g/pod',
-      '  # undo: cgroups.remove path=/g/pod',
+      'mkdir -p /g/pod',
+      '  # undo: echo 1 > /g/pod/cgroup.kill; find /g/pod -depth -type d -exec rmdir {} +',
       'echo 64 > /g/pod/memory.max',
       'echo 9 > /g/pod/pids.max',
       "echo '+memory +pids' > /g/pod/cgroup.subtree_control",
-      'mkdir /g/pod/pause',
+      'mkdir -p /g/pod/pause',
     ])
   })
 

@@ -5,7 +5,7 @@ import { strace } from './strace.ts'
 describe('a terminal', () => {
   it('is opened from the container’s own devpts, by no link', () => {
     expect(strace(planOpenTerminal({ load: 'devpts' }))).toMatchInlineSnapshot(`
-      "$stdout.pipe = openat2($devpts, "ptmx", [O_RDWR|O_NOCTTY|O_CLOEXEC, 0, RESOLVE_IN_ROOT|RESOLVE_NO_SYMLINKS], 24)
+      "$stdout.pipe = openat2($devpts, "ptmx", {flags=O_RDWR|O_NOCTTY|O_CLOEXEC, resolve=RESOLVE_IN_ROOT|RESOLVE_NO_SYMLINKS}, 24)
       ioctl($stdout.pipe, TIOCSPTLCK, &unlock)"
     `)
   })
@@ -13,12 +13,12 @@ describe('a terminal', () => {
   it('has its pumps before its slave is open: a pump that held it would never end', () => {
     const lines = strace(planTerminal({ directory: '/c' }, { rows: 24, columns: 80 }))
     expect(lines).toMatchInlineSnapshot(`
-      "$log = openat(AT_FDCWD, "/c/log", O_WRONLY|O_CREAT|O_APPEND|O_CLOEXEC, 384)
-      mknodat(AT_FDCWD, "/c/stdin", S_IFIFO|0600, 0) ?EEXIST
-      $stdout.pump = clone(SIGCHLD, 0, 0, 0, 0) 0 -> pump.stdout
-      $stdin.pump = clone(SIGCHLD, 0, 0, 0, 0) 0 -> pump.stdin
+      "$log = openat(AT_FDCWD, "/c/log", O_WRONLY|O_CREAT|O_APPEND|O_CLOEXEC, 0600)
+      mknodat(AT_FDCWD, "/c/stdin", S_IFIFO|0600) ?EEXIST
+      $stdout.pump = clone(child_stack=NULL, flags=SIGCHLD) 0 -> pump.stdout
+      $stdin.pump = clone(child_stack=NULL, flags=SIGCHLD) 0 -> pump.stdin
       $slave = ioctl($stdout.pipe, TIOCGPTPEER, O_RDWR|O_NOCTTY|O_CLOEXEC)
-      ioctl($slave, TIOCSWINSZ, {ws_row=24, ws_col=80})
+      ioctl($slave, TIOCSWINSZ, {ws_row=24, ws_col=80, ws_xpixel=0, ws_ypixel=0})
       dup3($stdout.pipe, 101, O_CLOEXEC)"
     `)
     expect(lines.lastIndexOf('clone(')).toBeLessThan(lines.indexOf('TIOCGPTPEER'))
@@ -44,7 +44,7 @@ describe('a terminal', () => {
       write(3, &pid, 16)
       $pidfd = pidfd_open(7, 0)
       $master = pidfd_getfd($pidfd, 101, 0)
-      ioctl($master, TIOCSWINSZ, {ws_row=50, ws_col=132})
+      ioctl($master, TIOCSWINSZ, {ws_row=50, ws_col=132, ws_xpixel=0, ws_ypixel=0})
       exit_group(0)
       fatal: write(3, &failure, 16) ?any
       exit_group(125)"

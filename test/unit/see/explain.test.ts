@@ -20,7 +20,10 @@ describe('a step as shell', () => {
     [{ ...why, kind: 'write', path: '/g/pids.max', value: '7' }, 'echo 7 > /g/pids.max'],
     [{ ...why, kind: 'write', path: '/g/x', value: 'a b' }, "echo 'a b' > /g/x"],
     [{ ...why, kind: 'write', path: '/c/config.json', value: 'x'.repeat(1000) }, 'cat > /c/config.json'],
-    [{ ...why, kind: 'mkdir', path: '/g' }, 'mkdir /g'],
+    [{ ...why, kind: 'mkdir', path: '/g', mode: 0o700 }, 'mkdir -p -m 700 /g'],
+    [{ ...why, kind: 'write', path: '/c/log', value: '' }, ': >> /c/log'],
+    [{ ...why, kind: 'signal', pid: 7, signal: 15 }, 'kill -TERM 7'],
+    [{ ...why, kind: 'call', effect: 'remove', input: {}, shell: 'rm -r /c' }, 'rm -r /c'],
     [{ ...why, kind: 'call', effect: 'fetch', input: { a: '1', b: ['2', '3'] } }, 'fetch a=1 b=2,3'],
   ])('%#', (step, text) => expect(formatStep(step)).toBe(text))
 
@@ -37,7 +40,7 @@ describe('a step as shell', () => {
   })
 
   it('quotes a path with a space', () => {
-    expect(formatStep({ ...why, kind: 'mkdir', path: '/a b' })).toBe("mkdir '/a b'")
+    expect(formatStep({ ...why, kind: 'mkdir', path: '/a b' })).toBe("mkdir -p '/a b'")
   })
 })
 
@@ -52,8 +55,27 @@ describe('calls', () => {
       calls('x', 'kill(2)')('d', []),
     ])
     expect(steps).toEqual([
-      { id: 'mounts.proc', kind: 'syscall', why: 'Because.', man: 'proc(5)', see: 'findmnt', text: 'a()\nb(1)\nc()' },
-      { id: 'x', kind: 'syscall', why: '', man: 'kill(2)', text: 'd()' },
+      {
+        id: 'mounts.proc',
+        kind: 'syscall',
+        why: 'Because.',
+        man: 'proc(5)',
+        see: 'findmnt',
+        undo: 'the mounts end with their namespace',
+        process: 'program',
+        text: 'a()\nb(1)\nc()',
+        calls: [{ text: 'a()' }, { text: 'b(1)' }, { text: 'c()' }],
+      },
+      {
+        id: 'x',
+        kind: 'syscall',
+        why: '',
+        man: 'kill(2)',
+        undo: 'it ends with the process',
+        process: 'program',
+        text: 'd()',
+        calls: [{ text: 'd()' }],
+      },
     ])
   })
 
@@ -81,9 +103,20 @@ describe('steps', () => {
         why: 'Because.',
         man: 'mount(8)',
         see: 'ps',
-        undo: 'mkdir /g',
+        undo: 'mkdir -p /g',
         text: '/p',
-        inside: [{ id: 'i', kind: 'syscall', why: '', man: 'kill(2)', text: 'kill(1, 9)' }],
+        inside: [
+          {
+            id: 'i',
+            kind: 'syscall',
+            why: '',
+            man: 'kill(2)',
+            undo: 'it ends with the process',
+            process: 'program',
+            text: 'kill(1, 9)',
+            calls: [{ text: 'kill(1, 9)' }],
+          },
+        ],
       },
     ])
   })

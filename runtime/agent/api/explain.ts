@@ -1,0 +1,185 @@
+/** /glasspod/explain: what a verb would do, from the plans it would run; and /glasspod/trace: what one does, as it does it. */
+import type { Agent } from '../agent.ts'
+import type { Container } from '../containers.ts'
+import { implicitPod } from '../containers.ts'
+import type { ExecBody } from '../execs.ts'
+import { readBody, route, type Request, type Route } from '../http.ts'
+import type { ContainerRecord, PodRecord } from '../records.ts'
+import { secondsOf } from './seconds.ts'
+import { POD_FIELDS, podRequest, type PodBody } from './pods.ts'
+import { Failure } from '../../errors.ts'
+import { planCreation } from '../../plan/lifecycle.ts'
+import { planExecFiles } from '../../plan/exec.ts'
+import { planPodCreation } from '../../plan/pod.ts'
+import type { Step } from '../../plan/step.ts'
+import { planUndo } from '../../plan/undo.ts'
+import { explainSteps } from '../../see/explain.ts'
+import { CREATE_SHAPE, EXEC_SHAPE, type CreateBody } from '../../spec/create-body.ts'
+
+/** Steps, and when they are made: at once, or at the end of what is started. */
+interface Part {
+  when: string
+  steps: Step[]
+}
+
+/** Ids that nothing has yet; a shell would call them so. */
+const POD = '$POD_ID'
+const CONTAINER = '$CONTAINER_ID'
+const NOW = 'now'
+const AT_ITS_END = 'when it has ended'
+
+/** What the end of a run takes back. */
+const planEnd = (agent: Agent, record: ContainerRecord, pod: PodRecord): Step[] => [
+  ...agent.supervisor.planRelease(record, pod),
+  ...(pod.implicit ? planUndo(agent.pods.plan(pod)) : []),
+]
+
+const planStart = async (agent: Agent, container: Pick<Container, 'record' | 'directory'>, pod: PodRecord) => [
+  ...(agent.pods.isRunning(pod) ? [] : agent.pods.plan(pod)),
+  ...(await agent.supervisor.plan(container, pod)),
+]
+
+/** A container that is not made: the same functions with the same input, and nothing is run. */
+const explainCreate = async (agent: Agent, { raw, query }: Request): Promise<Part[]> => {
+  const body = await readBody<CreateBody>(raw, CREATE_SHAPE)
+  const image = await agent.images.find(body.Image ?? '')
+  const podWord = query.get('pod')
+  const name = query.get('name') ?? 'NAME'
+  const pod =
+    podWord === null
+      ? { ...(await agent.pods.make(implicitPod(body, name, 'id'), POD)), hostname: body.Hostname || CONTAINER }
+      : agent.pods.find(podWord)
+  const record: ContainerRecord = {
+    id: CONTAINER,
+    name,
+    podId: pod.id,
+    image: { id: image.id, name: body.Image ?? '', diffIds: [] },
+    created: '',
+    body,
+    status: 'created',
+    logStart: 0,
+    restarts: 0,
+  }
+  const directory = `${agent.node.paths.containers}/${CONTAINER}`
+  const removal = body.HostConfig?.AutoRemove === true ? agent.containers.planRemoval({ directory }, pod) : []
+  return [
+    {
+      when: NOW,
+      steps: [...(pod.implicit ? planPodCreation(agent.pods.directory(pod.id)) : []), ...planCreation(directory)],
+    },
+    {
+      when: query.get('verb') === 'run' ? NOW : 'when it is started',
+      steps: await planStart(agent, { record, directory }, pod),
+    },
+    { when: AT_ITS_END, steps: [...planEnd(agent, record, pod), ...removal] },
+  ]
+}
+
+const explainPod = async (agent: Agent, { raw }: Request): Promise<Part[]> => {
+  const pod = await agent.pods.make(podRequest(await readBody<PodBody>(raw, { fields: POD_FIELDS })), POD)
+  return [
+    { when: NOW, steps: planPodCreation(agent.pods.directory(pod.id)) },
+    { when: 'when it or its first container is started', steps: agent.pods.plan(pod) },
+  ]
+}
+
+const explainExec = async (agent: Agent, { raw, query }: Request): Promise<Part[]> => {
+  const container = agent.containers.find(query.get('name') ?? '')
+  const body = await readBody<ExecBody>(raw, EXEC_SHAPE)
+  const directory = `${container.directory}/exec-$EXEC_ID`
+  const start = await agent.execs.plan({ container, body, directory })
+  return [{ when: NOW, steps: [...planExecFiles(directory), ...start] }]
+}
+
+const explainOne = async (agent: Agent, verb: string, { query }: Request): Promise<Part[]> => {
+  const container = agent.containers.find(query.get('name') ?? '')
+  const { record } = container
+  const pod = agent.pods.get(record.podId)
+  const end = { when: AT_ITS_END, steps: planEnd(agent, record, pod) }
+  switch (verb) {
+    case 'start':
+      return container.isRunning ? [] : [{ when: NOW, steps: await planStart(agent, container, pod) }, end]
+    case 'stop':
+      return container.isRunning
+        ? [{ when: NOW, steps: agent.supervisor.planStop(container, secondsOf(query)) }, end]
+        : []
+    case 'kill':
+      return [{ when: NOW, steps: agent.supervisor.planKill(container, query.get('signal') ?? undefined) }]
+    default:
+      return [
+        ...(container.isRunning ? [{ when: NOW, steps: agent.supervisor.planHardEnd(container) }, end] : []),
+        { when: NOW, steps: agent.containers.planRemoval(container, pod) },
+      ]
+  }
+}
+
+const explainPodVerb = (agent: Agent, verb: string, { query }: Request): Part[] => {
+  const pod = agent.pods.find(query.get('name') ?? '')
+  const running = agent.pods.isRunning(pod)
+  if (verb === 'pod-start') return running ? [] : [{ when: NOW, steps: agent.pods.plan(pod) }]
+  const containers = agent.containers.inPod(pod)
+  const stops = containers.flatMap((container) =>
+    container.isRunning ? agent.supervisor.planStop(container, secondsOf(query)) : [],
+  )
+  if (verb === 'pod-stop') return running ? [{ when: NOW, steps: [...stops, ...planUndo(agent.pods.plan(pod))] }] : []
+  const removals = containers.flatMap((container) => [
+    ...(container.isRunning ? agent.supervisor.planHardEnd(container) : []),
+    ...agent.containers.planRemoval(container, pod),
+  ])
+  return [{ when: NOW, steps: [...removals, ...agent.pods.planRemoval(pod)] }]
+}
+
+const explainVerb = (agent: Agent, request: Request): Part[] | Promise<Part[]> => {
+  const verb = request.query.get('verb') ?? 'run'
+  switch (verb) {
+    case 'run':
+    case 'create':
+      return explainCreate(agent, request)
+    case 'pull':
+      return agent.images.planPull(request.query.get('name') ?? '').then((steps) => [{ when: NOW, steps }])
+    case 'exec':
+      return explainExec(agent, request)
+    case 'pod-create':
+      return explainPod(agent, request)
+    case 'start':
+    case 'stop':
+    case 'kill':
+    case 'rm':
+      return explainOne(agent, verb, request)
+    case 'pod-start':
+    case 'pod-stop':
+    case 'pod-rm':
+      return explainPodVerb(agent, verb, request)
+    default:
+      throw new Failure(`nothing explains ${verb}`, { id: 'explain.verb', status: 400 })
+  }
+}
+
+export const explainRoutes = (agent: Agent): Route[] => [
+  route('POST', '/glasspod/explain', async (request) => {
+    const parts = await explainVerb(agent, request)
+    return {
+      root: agent.node.paths.root,
+      steps: parts.flatMap(({ when, steps }) => explainSteps(steps).map((step) => ({ when, ...step }))),
+    }
+  }),
+  route('GET', '/glasspod/trace/{token}', ({ params, response }) => {
+    const close = agent.traces.open(params['token'] ?? '', {
+      send: (event) => response.write(`${JSON.stringify(event)}\n`),
+      end: () => response.end(`${JSON.stringify({ end: true })}\n`),
+    })
+    response.writeHead(200, { 'content-type': 'application/json' })
+    // The first line says that it listens.
+    response.write(`${JSON.stringify({ root: agent.node.paths.root })}\n`)
+    return new Promise<undefined>((resolve) =>
+      response.once('close', () => {
+        close()
+        resolve(undefined)
+      }),
+    )
+  }),
+  route('POST', '/glasspod/trace/{token}/end', ({ params }) => {
+    agent.traces.end(params['token'] ?? '')
+    return undefined
+  }),
+]

@@ -1,0 +1,36 @@
+/** Paths that would fill the screen, by names: the root directory, and the directories of one pod and one container. */
+
+export interface Names {
+  /** The text, shorter. */
+  shorten: (text: string) => string
+  /** `NAME=VALUE` of the names that came in with the last text, for who reads on. */
+  news: () => string[]
+}
+
+const ID = '([0-9a-f]{64}|\\$[A-Z_]+_ID)'
+
+/** `$POD` is the first pod that is met, and no other is called so. */
+export const makeNames = (root: string): Names => {
+  const known = new Map<string, string>()
+  const fresh: string[] = root === '' ? [] : [`ROOT=${root}`]
+  const name = (variable: string, path: string): string => {
+    const taken = known.get(variable)
+    if (taken === undefined) {
+      known.set(variable, path)
+      fresh.push(`${variable}=${path}`)
+    }
+    return (taken ?? path) === path ? `$${variable}` : path
+  }
+  const directories = [
+    { pattern: new RegExp(`\\$ROOT/pods/${ID}`, 'g'), variable: 'POD' },
+    { pattern: new RegExp(`\\$ROOT/containers/${ID}`, 'g'), variable: 'CONTAINER' },
+  ]
+  return {
+    shorten: (text) =>
+      directories.reduce(
+        (shorter, { pattern, variable }) => shorter.replace(pattern, (path) => name(variable, path)),
+        root === '' ? text : text.replaceAll(root, '$ROOT'),
+      ),
+    news: () => fresh.splice(0),
+  }
+}

@@ -1,0 +1,24 @@
+/** `--explain` of the verbs that do something. */
+import { badFlag } from '../options.ts'
+
+export const FORMATS = ['text', 'json', 'strace', 'mermaid'] as const
+export type ExplainFormat = (typeof FORMATS)[number]
+
+export const EXPLAIN_OPTIONS = {
+  explain: { type: 'boolean', about: 'tell each step on standard error, as it is made' },
+  format: {
+    type: 'string',
+    metavar: FORMATS.join('|'),
+    choices: FORMATS,
+    about: 'how --explain tells it (default text)',
+  },
+} as const
+
+export const asFormat = (text: unknown): ExplainFormat => FORMATS.find((name) => name === text) ?? 'text'
+
+/** Undefined: nothing is to be told. */
+export const parseExplain = (options: Record<string, unknown>): ExplainFormat | undefined => {
+  if (options['explain'] === true) return asFormat(options['format'])
+  if (options['format'] === undefined) return undefined
+  throw badFlag('--format says how --explain tells it, and --explain is missing', '--explain --format json')
+}

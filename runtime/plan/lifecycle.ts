@@ -1,0 +1,101 @@
+/** The steps of a container's life around its run: made, asked to end, cleaned up after, removed. */
+import type { Step } from './step.ts'
+
+export const planRemoval = (directory: string): Step => ({
+  kind: 'call',
+  id: 'container.files',
+  why: 'Its layer, its log and its record go; the image stays.',
+  man: 'unlink(2)',
+  see: 'glasspod ps --all',
+  effect: 'container.remove',
+  input: { directory },
+  shell: `rm -r ${directory}`,
+})
+
+/** Files only: nothing runs yet. */
+export const planCreation = (directory: string): Step[] => [
+  {
+    kind: 'mkdir',
+    id: 'container.upper',
+    why: 'The container’s own layer: what it writes lands here, the layers of the image stay as they are.',
+    man: 'mkdir(2)',
+    see: `ls ${directory}`,
+    path: `${directory}/upper`,
+    undo: planRemoval(directory),
+  },
+  {
+    kind: 'mkdir',
+    id: 'container.work',
+    why: 'overlay prepares a file here, so that it appears in the upper layer whole or not at all.',
+    man: 'mount(8)',
+    path: `${directory}/work`,
+    mode: 0o700,
+  },
+  {
+    kind: 'mkdir',
+    id: 'container.rootfs',
+    why: 'Where all layers will be seen as one tree, in the container’s mount namespace only.',
+    man: 'mkdir(2)',
+    path: `${directory}/rootfs`,
+  },
+  {
+    kind: 'write',
+    id: 'container.log',
+    why: 'The log is there before the first byte, so that a reader can wait at it.',
+    man: 'open(2)',
+    see: 'glasspod logs NAME',
+    path: `${directory}/log`,
+    value: '',
+  },
+  {
+    kind: 'call',
+    id: 'container.record',
+    why: 'What was asked for is kept by rename: whole or not at all.',
+    man: 'rename(2)',
+    see: 'glasspod inspect NAME',
+    effect: 'container.record',
+    input: { directory },
+    shell: `mv ${directory}/container.json.tmp ${directory}/container.json`,
+  },
+]
+
+export const planSignal = (pid: number, signal: number, why: string): Step => ({
+  kind: 'signal',
+  id: 'container.signal',
+  why,
+  man: 'kill(2)',
+  see: 'glasspod ps',
+  pid,
+  signal,
+})
+
+/** Everything at once: there is nothing to wait for. */
+export const planKillHard = ({ pid, cgroup }: { pid: number; cgroup: string | undefined }): Step => ({
+  kind: 'call',
+  id: 'container.kill',
+  why: 'What has not ended by now is ended by the kernel; nothing can refuse.',
+  man: cgroup === undefined ? 'kill(2)' : 'cgroups(7)',
+  effect: 'container.kill',
+  input: {},
+  shell: cgroup === undefined ? `kill -KILL ${pid}` : `echo 1 > ${cgroup}/cgroup.kill`,
+})
+
+/** A frozen process takes no signal but SIGKILL. */
+export const planThaw = (cgroup: string): Step => ({
+  kind: 'write',
+  id: 'container.thaw',
+  why: 'It is paused: it can only end when it goes on.',
+  man: 'cgroups(7)',
+  path: `${cgroup}/cgroup.freeze`,
+  value: '0',
+})
+
+export const planWait = (pid: number, seconds: number): Step => ({
+  kind: 'call',
+  id: 'container.wait',
+  why: `Wait for the monitor to record the end, ${seconds < 0 ? 'however long it takes' : `${seconds} s at most`}.`,
+  man: 'wait4(2)',
+  effect: 'container.wait',
+  input: { seconds: `${seconds}` },
+  shell: `${seconds < 0 ? '' : `timeout ${seconds} `}tail --pid=${pid} -f /dev/null`,
+})

@@ -1,5 +1,4 @@
 /** The command line as the demo uses it: printed as a user would type it, run, and stopped at when it fails. */
-import { setTimeout as pause } from 'node:timers/promises'
 import { $ } from 'zx'
 import { DemoFailure, type Stage } from './stage.ts'
 
@@ -17,9 +16,6 @@ export interface Glasspod {
   tryTo: (...args: string[]) => Promise<boolean>
 }
 
-/** Within it a signal that reached the whole process group has reached us. */
-const SIGNAL_MS = 50
-
 const quoteWord = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 
@@ -27,14 +23,19 @@ export const makeGlasspod = (stage: Stage, root: string | undefined): Glasspod =
   const globals = root === undefined ? [] : ['--root', root]
   const { NODE_EXTRA_CA_CERTS: _slow, ...env } = process.env
 
+  const never = () => new Promise<never>(() => undefined)
+
   const run = async (args: string[], progress: boolean): Promise<string> => {
+    if (stage.isEnding) return never()
     const command = [process.execPath, BIN, ...globals, ...args]
     const stdio = ['ignore', 'pipe', progress ? 'inherit' : 'pipe'] as const
-    const { exitCode, stdout, stderr } = await $({ nothrow: true, quiet: true, env, stdio: [...stdio] })`${command}`
+    // Detached, so that Ctrl-C is for the demo alone: a command that is under way is waited for, not cut in two.
+    const child = $({ nothrow: true, quiet: true, env, stdio: [...stdio], detached: true })`${command}`
+    stage.during(child, () => void child.kill('SIGTERM'))
+    const { exitCode, stdout, stderr } = await child
+    // The clean-up runs, and ends the process.
+    if (stage.isEnding) return never()
     if (exitCode === 0) return stdout.trimEnd()
-    // Ctrl-C has ended the command too, perhaps before it was told to us: the clean-up runs, and says so
-    await pause(SIGNAL_MS)
-    if (stage.isEnding) return new Promise(() => undefined)
     throw new DemoFailure(`${stderr.trimEnd()}\nglasspod ${args[0] ?? ''} ended with exit code ${exitCode ?? 'none'}`)
   }
 

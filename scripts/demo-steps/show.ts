@@ -36,7 +36,7 @@ export const serveImage = async (stage: Stage): Promise<string> => {
   stage.say(`   index ${digest.slice(0, 19)}  for two architectures`)
 
   stage.heading('A registry', "Debian's docker-registry serves it on a free port of loopback.")
-  const starting = startRegistry()
+  const starting = startRegistry({ detached: true })
   stage.atEnd(() => starting.then(({ stop }) => stop()))
   const registry = await starting
   const image = `${registry.host}/${REPOSITORY}:1`

@@ -8,6 +8,7 @@ import { executeSteps, type Watch } from '../execute.ts'
 import { planCreation, planRemoval } from '../plan/lifecycle.ts'
 import type { Step } from '../plan/step.ts'
 import type { CreateBody } from '../spec/create-body.ts'
+import { pickWeights } from '../spec/limits.ts'
 import { parseSignal } from '../spec/signals.ts'
 import { requireLimits } from './limits.ts'
 import { checkName, findByWord, ID, inventName, newId, unknownThing } from './naming.ts'
@@ -177,6 +178,7 @@ export const implicitPod = (body: CreateBody, name: string, id: string): PodRequ
   network: body.HostConfig?.NetworkMode,
   publish: [...(body.Glasspod?.publish ?? []), ...portBindings(body)],
   extraHosts: body.HostConfig?.ExtraHosts ?? [],
+  limits: pickWeights(body.HostConfig ?? {}),
 })
 
 /** Docker's PortBindings as the texts of -p. */

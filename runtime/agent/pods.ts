@@ -106,6 +106,10 @@ export class Pods {
     return pod
   }
 
+  save(pod: PodRecord): void {
+    this.records.write(pod)
+  }
+
   isRunning(pod: PodRecord): boolean {
     return pod.pause !== undefined && isAlive(pod.pause)
   }

@@ -3,13 +3,15 @@ import { Failure } from '../errors.ts'
 import { changeLimits } from '../kernel/cgroups/limits.ts'
 import { planChange } from '../plan/limits.ts'
 import { refuseUnsupported } from '../spec/config.ts'
-import { LIMIT_FIELDS, pickLimits, type Limits } from '../spec/limits.ts'
+import { LIMIT_FIELDS, pickLimits, pickWeights, type Limits } from '../spec/limits.ts'
+import type { OciResources } from '../spec/oci.ts'
 import { planResources } from '../spec/resources.ts'
 import type { Shape } from '../spec/shape.ts'
 import type { Container, Containers } from './containers.ts'
 import { hostResources, requireLimits } from './limits.ts'
 import type { Node } from './node.ts'
 import type { Pods } from './pods.ts'
+import type { PodRecord } from './records.ts'
 import type { Supervisor } from './supervisor.ts'
 
 /** Body of POST /containers/ID/update: what is absent or 0 stays as it is. */
@@ -63,10 +65,19 @@ export const updateContainer = (
   const limits = mergeLimits(before, pickLimits(body))
   const resources = requireLimits(parts.node, limits, pod)
   const cgroup = container.isRunning ? parts.supervisor.cgroup(record) : undefined
-  if (cgroup !== undefined)
-    changeLimits(cgroup, planChange(planResources(before, hostResources(parts.node, pod)), resources))
+  const host = hostResources(parts.node, pod)
+  if (cgroup !== undefined) changeLimits(cgroup, planChange(planResources(before, host), resources))
+  if (pod.implicit) updateWeights(parts, pod, planResources(pickWeights(limits), host))
   record.body.HostConfig = { ...record.body.HostConfig, ...EMPTY_CPU, ...limits }
   parts.containers.save(container)
+}
+
+/** What counts among neighbours is said of the pod that was made for the container too: there its neighbours are. */
+const updateWeights = ({ pods }: { pods: Pods }, pod: PodRecord, resources: OciResources): void => {
+  const cgroup = pods.isRunning(pod) ? pods.cgroup(pod) : undefined
+  if (cgroup !== undefined) changeLimits(cgroup, planChange(pod.resources ?? {}, resources))
+  pod.resources = resources
+  pods.save(pod)
 }
 
 /** What mergeCpu may have taken away. */

@@ -1,6 +1,7 @@
 /** The steps that make a pod, from the outside; its end is their undoing in reverse. */
 import { planMountMemory } from '../pod/memory.ts'
 import { planPause } from '../pod/pause.ts'
+import { isWeight } from '../spec/limits.ts'
 import type { LimitLine } from './limits.ts'
 import type { ManPage, Step } from './step.ts'
 
@@ -107,7 +108,9 @@ const planPodCgroup = ({ path, controllers, limits }: NonNullable<PodInput['cgro
     planLimitStep(
       path,
       limit,
-      `A limit of the pod holds for the sum of its containers: ${limit.file} is ${limit.value}.`,
+      isWeight(limit.file)
+        ? `What it weighs counts against its neighbours, and a pod’s are the other pods: ${limit.file} is ${limit.value}.`
+        : `A limit of the pod holds for the sum of its containers: ${limit.file} is ${limit.value}.`,
     ),
   ),
   ...(controllers.length === 0

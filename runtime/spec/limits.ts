@@ -48,12 +48,18 @@ export const LIMIT_FIELDS: Readonly<Record<keyof Limits, Shape>> = {
   CgroupConf: { each: 'text' },
 }
 
-/** The keys that limits have: what an update may change, and what a pod may be given. */
-export const LIMITS = [
-  ...['Memory', 'MemorySwap', 'MemoryReservation', 'NanoCpus', 'CpuPeriod', 'CpuQuota', 'CpuShares'],
-  ...['CpusetCpus', 'CpusetMems', 'PidsLimit', 'CgroupConf'],
-  ...['BlkioDeviceReadBps', 'BlkioDeviceWriteBps', 'BlkioDeviceReadIOps', 'BlkioDeviceWriteIOps'],
-] as const satisfies readonly (keyof Limits)[]
+const WEIGHING = /^(?:cpu\.(?:weight|idle)|memory\.(?:low|min)|io\.(?:bfq\.)?weight)\b/
+
+/** Files that do not bound, but weigh against the neighbours in the same directory. */
+export const isWeight = (file: string): boolean => WEIGHING.test(file)
+
+/** Of a container's limits those that count among neighbours: for a container alone in its pod they are its pod's too. */
+export const pickWeights = ({ CpuShares, MemoryReservation, CgroupConf }: Limits): Limits =>
+  pickLimits({
+    ...(CpuShares === undefined ? {} : { CpuShares }),
+    ...(MemoryReservation === undefined ? {} : { MemoryReservation }),
+    CgroupConf: Object.fromEntries(Object.entries(CgroupConf ?? {}).filter(([file]) => isWeight(file))),
+  })
 
 /** Zero, empty and absent all mean: not asked for (clients of the Docker API send every key). */
 export const isAsked = (value: unknown): boolean =>
@@ -65,4 +71,8 @@ export const isAsked = (value: unknown): boolean =>
 
 /** Only what is asked for. */
 export const pickLimits = (from: Limits): Limits =>
-  Object.fromEntries(LIMITS.flatMap((key) => (isAsked(from[key]) ? [[key, from[key]]] : [])))
+  Object.fromEntries(
+    Object.keys(LIMIT_FIELDS).flatMap((key) =>
+      isAsked(from[key as keyof Limits]) ? [[key, from[key as keyof Limits]]] : [],
+    ),
+  )

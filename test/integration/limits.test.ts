@@ -1,7 +1,7 @@
 /** Limits: refused by the name of the controller where it is missing, and in Docker's words where they cannot be meant. */
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { makeRoot } from '../fixtures/glasspod.ts'
+import { makeRoot, type Outcome } from '../fixtures/glasspod.ts'
 import { expectNoResidue } from '../fixtures/residue.ts'
 
 const root = makeRoot()
@@ -18,65 +18,55 @@ const info = async () =>
 /** A disk of this machine, where /dev has one. */
 const disk = ['/dev/vda', '/dev/sda', '/dev/nvme0n1'].find((path) => existsSync(path) && statSync(path).isBlockDevice())
 
-const LIMITS: [controller: string, ...flags: string[]][] = [
-  ['memory', '--memory', '64m'],
-  ['memory', '--memory', '64m', '--memory-swap', '128m'],
-  ['memory', '--memory-reservation', '32m'],
-  ['memory', '--cgroup-conf', 'memory.high=32m'],
-  ['cpu', '--cpus', '0.5'],
-  ['cpu', '--cpu-quota', '50000'],
-  ['cpu', '--cpu-shares', '512'],
-  ['cpuset', '--cpuset-cpus', '0'],
-  ['cpuset', '--cpuset-mems', '0'],
-  ['pids', '--pids-limit', '20'],
-  ...(disk === undefined
-    ? []
-    : [
-        ['io', '--device-read-bps', `${disk}:1mb`] as [string, ...string[]],
-        ['io', '--device-write-iops', `${disk}:100`] as [string, ...string[]],
-      ]),
+const LIMITS: [controller: string, flags: string][] = [
+  ['memory', '--memory 64m'],
+  ['memory', '--memory 64m --memory-swap 128m'],
+  ['memory', '--memory-reservation 32m'],
+  ['memory', '--cgroup-conf memory.high=32m'],
+  ['cpu', '--cpus 0.5'],
+  ['cpu', '--cpu-quota 50000'],
+  ['cpu', '--cpu-shares 512'],
+  ['cpuset', '--cpuset-cpus 0'],
+  ['cpuset', '--cpuset-mems 0'],
+  ['pids', '--pids-limit 20'],
 ]
+if (disk !== undefined) LIMITS.push(['io', `--device-read-bps ${disk}:1mb`], ['io', `--device-write-iops ${disk}:100`])
+
+const expectRefusal = ({ exitCode, stderr }: Outcome, controller: string) => {
+  expect([exitCode, stderr]).toEqual([
+    125,
+    expect.stringMatching(
+      new RegExp(`^error: ${controller}\\..* cannot be enforced here   \\[cgroups\\.${controller}\\]`),
+    ),
+  ])
+  expect(stderr).toMatch(/^ found .+\n try .+/m)
+}
 
 describe('a limit', () => {
-  test.each(LIMITS)(
-    'of %s holds, or is refused by that name and leaves nothing: %s %s %s %s',
-    async (controller, ...flags) => {
-      const before = await root.residue()
-      const { controllers } = await info()
-      for (const verb of [
-        ['run', '--rm', '--network', 'none'],
-        ['pod', 'create', '--name', 'shop'],
-      ]) {
-        const command = verb[0] === 'pod' ? [] : [root.image, 'true']
-        const { exitCode, stderr } = await root.glasspod([...verb, ...flags, ...command])
-        if (controllers.includes(controller)) {
-          expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
-          if (verb[0] === 'pod') await root.ok(['pod', 'rm', 'shop'])
-          continue
-        }
-        expect(exitCode).toBe(125)
-        expect(stderr).toMatch(
-          new RegExp(`^error: ${controller}\\..* cannot be enforced here   \\[cgroups\\.${controller}\\]`),
-        )
-        expect(stderr).toMatch(/^ found .+\n try .+/m)
-      }
-      await expectNoResidue(root.dir, before)
-      expect([await root.ok(['ps', '-aq']), await root.ok(['pod', 'ps', '-q'])]).toEqual(['', ''])
-    },
-  )
+  test.each(LIMITS)('of %s holds, or is refused by that name: %s', async (controller, flags) => {
+    const { controllers } = await info()
+    const outcome = await root.run(['--rm', '--network', 'none', ...flags.split(' ')], ['true'])
+    if (controllers.includes(controller)) expect(outcome).toMatchObject({ exitCode: 0, stderr: '' })
+    else expectRefusal(outcome, controller)
+  })
 
-  test('is given to a running container, or refused by the same name', async () => {
+  test('of a pod and of a running container holds, or is refused by the same name; nothing is left', async () => {
+    const before = await root.residue()
     const { controllers } = await info()
     await root.ok(['run', '-d', '--name', 'job', '--network', 'none', root.image, 'sleep', '1000'])
-    try {
-      for (const [controller, ...flags] of LIMITS) {
-        const { exitCode, stderr } = await root.glasspod(['update', ...flags, 'job'])
-        if (controllers.includes(controller)) expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
-        else expect([exitCode, stderr]).toEqual([125, expect.stringContaining(`[cgroups.${controller}]`)])
+    for (const controller of ['memory', 'cpu', 'cpuset', 'pids']) {
+      const flags = LIMITS.find(([name]) => name === controller)?.[1].split(' ') ?? []
+      for (const command of [['pod', 'create', '--name', `shop-${controller}`], ['update']]) {
+        const outcome = await root.glasspod([...command, ...flags, ...(command[0] === 'update' ? ['job'] : [])])
+        if (controllers.includes(controller)) expect(outcome).toMatchObject({ exitCode: 0, stderr: '' })
+        else expectRefusal(outcome, controller)
       }
-    } finally {
-      await root.ok(['rm', '-f', 'job'])
     }
+    await root.ok(['rm', '-f', 'job'])
+    const pods = (await root.ok(['pod', 'ps', '-q'])).split('\n').filter((id) => id !== '')
+    expect(pods).toHaveLength(controllers.filter((name) => ['memory', 'cpu', 'cpuset', 'pids'].includes(name)).length)
+    if (pods.length > 0) await root.ok(['pod', 'rm', ...pods])
+    await expectNoResidue(root.dir, before)
   })
 
   test('that cannot be meant is refused in Docker’s words', async () => {

@@ -7,7 +7,7 @@ import { planWithoutSubids } from '../fixtures/private-mounts.ts'
 
 const root = makeRoot(planWithoutSubids())
 const WARNING =
-  /^warning: no range for \S+ in \/etc\/subuid and \/etc\/subgid: there is one id only, .*; try: usermod --add-subuids \d+-\d+ /
+  /^warning: no range for \S+ in \/etc\/subuid, .* \/etc\/subgid: there is one id only, .*; try: sudo usermod --add-subuids \d+-\d+ /
 
 beforeAll(root.seedImage)
 afterAll(async () => {

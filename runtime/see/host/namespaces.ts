@@ -107,7 +107,6 @@ export const readProcessNamespaces = async (pid: number): Promise<ProcessNamespa
   let maps: IdMaps
   let command: string
   try {
-    readdirSync(`/proc/${pid}/ns`)
     readlinkSync(`/proc/${pid}/ns/user`)
     maps = readIdMaps(pid)
     command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()

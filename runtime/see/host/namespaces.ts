@@ -9,6 +9,7 @@ import { readIdMaps, type IdMaps } from './id-map.ts'
 const KINDS = ['user', 'mnt', 'pid', 'net', 'ipc', 'uts', 'cgroup', 'time'] as const
 /** A process that hides nothing from its own user answers at once; lsns(8) looks at all. */
 const LSNS_MS = 10_000
+const LSNS_TRIES = 5
 
 export interface Member {
   pid: number
@@ -83,6 +84,13 @@ const refuse = (pid: number, error: unknown): Failure =>
         see: 'namespaces(7), ptrace(2)',
       })
 
+/** lsns(8) gives up when a process ends while it is looked at (ESRCH): the next look does not meet that one. */
+const readOwners = async (triesLeft = LSNS_TRIES): Promise<ReturnType<typeof parseLsns>> => {
+  const lsns = ['lsns', '--json', '--output', 'NS,TYPE,PNS,ONS']
+  const { code, printed } = await runProgram(lsns, process.env, { timeoutMs: LSNS_MS })
+  return code === 0 || triesLeft <= 1 ? parseLsns(code === 0 ? printed : '') : readOwners(triesLeft - 1)
+}
+
 /** Every process by its namespaces; of those that we may not look into, only the number. */
 const listMembers = (): { byInode: Map<number, Member[]>; hidden: number } => {
   const byInode = new Map<number, Member[]>()
@@ -113,8 +121,7 @@ export const readProcessNamespaces = async (pid: number): Promise<ProcessNamespa
   } catch (error) {
     throw refuse(pid, error)
   }
-  const lsns = ['lsns', '--json', '--output', 'NS,TYPE,PNS,ONS']
-  const known = parseLsns((await runProgram(lsns, process.env, { timeoutMs: LSNS_MS })).printed)
+  const known = await readOwners()
   const { byInode, hidden } = listMembers()
   const namespaces = KINDS.flatMap((kind) => {
     const inode = readInode(pid, kind)

@@ -27,47 +27,70 @@ export interface Launch {
   env?: NodeJS.ProcessEnv
 }
 
+/** Where a program's process comes from. */
+export interface Birth {
+  argv: readonly string[]
+  directory: string
+  /** Takes what is said on standard error. */
+  errorFile: string
+}
+
+/** Starts it, as one connection: what the program has as its status descriptor. Undefined: not in this way. */
+export type Starter = (birth: Birth) => Socket | undefined
+
+let starter: Starter | undefined
+
+/** From now on programs are started by this one where it can, and by this process itself where not. */
+export const startBy = (other: Starter | undefined): void => void (starter = other)
+
 /** What the program told: its pid as the host counts. The promise rejects with a Failure that names the step. */
-export const launchProgram = async ({ prefix, calls, file, onPid, onDone, env }: Launch): Promise<number> => {
+export const launchProgram = async (launch: Launch): Promise<number> => {
+  const { prefix, calls, file, onDone, env } = launch
   const program = compileProgram(onDone === undefined ? calls : planReported(calls))
-  const errorFile = `${file}.err`
+  const birth = { argv: [...prefix, `./${basename(file)}`], directory: dirname(file), errorFile: `${file}.err` }
   writeFileSync(file, program.elf, { mode: 0o700, flag: 'w' })
-  const stderr = openSync(errorFile, 'w', 0o600)
   try {
-    return await runProgram(
-      [...prefix, `./${basename(file)}`],
-      dirname(file),
-      program,
-      stderr,
-      errorFile,
-      { onPid, onDone },
-      env,
-    )
+    const status = env === undefined ? starter?.(birth) : undefined
+    let heard = status === undefined ? undefined : await hear(status, launch)
+    let ended = ENDED
+    if (heard === undefined || heard.unborn) {
+      const child = spawnChild(birth, env)
+      heard = await Promise.race([hear(child.stdio[3] as Socket, launch), whenRefused(child, birth)])
+      ended = () => describeEnd(child)
+    }
+    if (heard.refused !== undefined) throw await describeFailure(program, heard.refused, birth.directory)
+    if (heard.pid === undefined) throw await describeEarlyEnd(birth, await ended())
+    return heard.pid
   } finally {
-    closeSync(stderr)
     rmSync(file, { force: true })
-    rmSync(errorFile, { force: true })
+    rmSync(birth.errorFile, { force: true })
   }
 }
 
-const runProgram = async (
-  [command = '', ...args]: string[],
-  cwd: string,
-  program: Program,
-  stderr: number,
-  errorFile: string,
-  { onPid, onDone }: { onPid: Launch['onPid']; onDone: Launch['onDone'] },
-  env: NodeJS.ProcessEnv = process.env,
-): Promise<number> => {
-  const child = spawn(command, args, { detached: true, stdio: ['ignore', 'ignore', stderr, 'pipe'], cwd, env })
-  child.unref()
-  const status = child.stdio[3] as Socket
-  const frames: Buffer[] = []
-  let pid: number | undefined
-  let refused: Refusal | undefined
-  let fail: (error: unknown) => void = () => undefined
-  const failed = new Promise<never>((_, reject) => {
-    fail = reject
+/** By fork and exec of this process itself. */
+const spawnChild = ({ argv: [command = '', ...args], directory, errorFile }: Birth, env = process.env) => {
+  const stderr = openSync(errorFile, 'w', 0o600)
+  try {
+    const child = spawn(command, args, {
+      detached: true,
+      stdio: ['ignore', 'ignore', stderr, 'pipe'],
+      cwd: directory,
+      env,
+    })
+    child.unref()
+    child.once('exit', (code) => {
+      if (code !== 0 && child.pid !== undefined) endGroup(child.pid)
+    })
+    return child
+  } finally {
+    closeSync(stderr)
+  }
+}
+
+type Child = ReturnType<typeof spawnChild>
+
+const whenRefused = (child: Child, { argv: [command = ''] }: Birth): Promise<never> =>
+  new Promise((_, reject) =>
     child.once('error', (error: NodeJS.ErrnoException) =>
       reject(
         new Failure(`start ${command}: ${error.code ?? error.message}`, {
@@ -75,12 +98,23 @@ const runProgram = async (
           try: error.code === 'ENOENT' ? `install the package that has ${command} (util-linux)` : undefined,
         }),
       ),
-    )
-  })
-  const told = new Promise<void>((resolve) => {
+    ),
+  )
+
+interface Heard {
+  pid?: number
+  refused?: Refusal
+  /** The starter could not. */
+  unborn: boolean
+}
+
+/** What is told on the status descriptor, until its last holder has closed it. */
+const hear = (status: Socket, { onPid, onDone }: Pick<Launch, 'onPid' | 'onDone'>): Promise<Heard> =>
+  new Promise((resolve, reject) => {
+    const heard: Heard = { unborn: false }
+    let rest: Buffer = Buffer.alloc(0)
     status.on('data', (chunk: Buffer) => {
-      frames.push(chunk)
-      let bytes = Buffer.concat(frames)
+      let bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
       for (; bytes.length >= STATUS_FRAME; bytes = bytes.subarray(STATUS_FRAME)) {
         const frame = bytes.subarray(0, STATUS_FRAME)
         const errno = Number(frame.readBigInt64LE(8))
@@ -88,31 +122,27 @@ const runProgram = async (
           if (bytes.length < DONE_FRAME) break
           onDone?.(parseDone(bytes))
           bytes = bytes.subarray(DONE_FRAME - STATUS_FRAME)
-        } else if (errno < 0) refused = { address: frame.readBigUInt64LE(0), errno: -errno }
+        } else if (errno < 0) heard.refused = { address: frame.readBigUInt64LE(0), errno: -errno }
+        else if (frame[0] === 0) heard.unborn = true
         else {
-          pid = Number(frame.toString('latin1').replace(/\0.*$/s, ''))
+          heard.pid = Number(frame.toString('latin1').replace(/\0.*$/s, ''))
           try {
-            onPid?.(pid, status)
+            onPid?.(heard.pid, status)
           } catch (error) {
             // A full disk, while the pid is noted: the caller's to tell, and not the end of the agent.
-            fail(error)
+            reject(error instanceof Error ? error : new Error(String(error)))
             status.destroy()
           }
         }
       }
-      frames.splice(0, frames.length, bytes)
+      rest = bytes
     })
-    status.once('close', resolve)
-    status.once('error', () => resolve())
+    status.once('close', () => resolve(heard))
+    status.once('error', () => {
+      // Nobody takes requests any more, and nothing was started.
+      if (status.connecting || status.bytesRead === 0) heard.unborn = true
+    })
   })
-  child.once('exit', (code) => {
-    if (code !== 0 && child.pid !== undefined) endGroup(child.pid)
-  })
-  await Promise.race([told, failed])
-  if (refused !== undefined) throw await describeFailure(program, refused, cwd)
-  if (pid === undefined) throw await describeEarlyEnd(child, command, errorFile)
-  return pid
-}
 
 /** unshare(1) with --map-auto leaves its helper waiting for ever when it fails: with our end of the status in its hands. */
 const endGroup = (pid: number): void => {
@@ -123,15 +153,17 @@ const endGroup = (pid: number): void => {
   }
 }
 
-/** The program never spoke: what ran it (unshare, nsenter) failed, and said why on its standard error. */
-const describeEarlyEnd = async (
-  child: ReturnType<typeof spawn>,
-  command: string,
-  errorFile: string,
-): Promise<Failure> => {
+/** Of a program that another process has started, nobody hears more. */
+const ENDED = (): Promise<string> => Promise.resolve('ended before it said anything')
+
+const describeEnd = async (child: Child): Promise<string> => {
   if (child.exitCode === null && child.signalCode === null) await new Promise((resolve) => child.once('exit', resolve))
+  return child.signalCode ?? `exit code ${child.exitCode}`
+}
+
+/** The program never spoke: what ran it (unshare, nsenter) failed, and said why on its standard error. */
+const describeEarlyEnd = async ({ argv: [command = ''], errorFile }: Birth, ending: string): Promise<Failure> => {
   const said = readFileSync(errorFile, 'utf8').trim()
-  const ending = child.signalCode ?? `exit code ${child.exitCode}`
   return new Failure(`${command}: ${said === '' ? ending : said.replace(/^\S+: /, '')}`, {
     id: `process.${command.split('/').at(-1)}`,
     ...(await findReason(`process.${command.split('/').at(-1)}`, said, dirname(errorFile))),

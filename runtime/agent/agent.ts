@@ -1,6 +1,7 @@
 /** The parts of the agent, put together once; the API's routes reach all of them through here. */
 import { statSync } from 'node:fs'
 import { Containers, type Container } from './containers.ts'
+import { Discards } from './discards.ts'
 import { Execs } from './execs.ts'
 import { Images } from './images.ts'
 import { monitorFiles } from './monitored.ts'
@@ -12,6 +13,7 @@ import { Traces } from './traces.ts'
 
 export class Agent {
   readonly node: Node
+  readonly discards: Discards
   readonly images: Images
   readonly network: Network
   readonly pods: Pods
@@ -25,10 +27,11 @@ export class Agent {
 
   constructor(root: string) {
     this.node = readNode(root)
+    this.discards = new Discards(this.node.paths.discarded)
     this.images = new Images(this.node)
     this.network = new Network(this.node)
-    this.pods = new Pods(this.node, this.network)
-    this.containers = new Containers(this.node, this.pods)
+    this.pods = new Pods(this.node, this.network, this.discards)
+    this.containers = new Containers(this.node, this.pods, this.discards)
     this.supervisor = new Supervisor(this)
     this.execs = new Execs(this)
   }

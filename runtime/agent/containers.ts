@@ -1,5 +1,4 @@
 /** The containers: made, found, listed, removed. What runs them is in supervisor.ts. */
-import { rmSync } from 'node:fs'
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import type { Image } from '../../images/image.ts'
@@ -8,6 +7,7 @@ import { executeSteps, type Watch } from '../execute.ts'
 import { planCreation, planRemoval } from '../plan/lifecycle.ts'
 import type { Step } from '../plan/step.ts'
 import type { CreateBody } from '../spec/create-body.ts'
+import type { OciConfig } from '../spec/oci.ts'
 import { pickWeights } from '../spec/limits.ts'
 import { parseSignal } from '../spec/signals.ts'
 import { requireLimits } from './limits.ts'
@@ -16,6 +16,7 @@ import { buildConfig } from './bundle.ts'
 import type { PodRequest } from './pod-request.ts'
 import type { Node } from './node.ts'
 import type { Pods } from './pods.ts'
+import type { Discards } from './discards.ts'
 import { Records, type ContainerRecord, type PodRecord } from './records.ts'
 
 /** A container as the agent holds it: its record, and the events `start`, `end` (a run is over), `removed`. */
@@ -27,6 +28,8 @@ export class Container {
   input: Socket | undefined
   /** Adopted, or run for a client: until then it does not remove itself (Date.now()). */
   keptUntil?: number
+  /** What it was checked with when it was made; for a start that comes at once. */
+  config?: OciConfig | undefined
   /** Who follows what is done with it at the moment. */
   watch: Watch | undefined
 
@@ -46,10 +49,12 @@ export class Containers {
   private readonly records: Records<ContainerRecord>
   private readonly node: Node
   private readonly pods: Pods
+  private readonly discards: Discards
 
-  constructor(node: Node, pods: Pods) {
+  constructor(node: Node, pods: Pods, discards: Discards) {
     this.node = node
     this.pods = pods
+    this.discards = discards
     this.records = new Records(node.paths.containers, 'container.json')
     const { records, remains } = this.records.readAll()
     this.remains = remains
@@ -71,6 +76,12 @@ export class Containers {
 
   save({ record }: Container): void {
     this.records.write(record)
+  }
+
+  /** As it will be once its program runs: an agent that dies before that finds the end of it, and notes that. */
+  saveStarting({ record }: Container, startedAt: string): void {
+    const { exitCode: _, finishedAt: __, error: ___, ...rest } = record
+    this.records.write({ ...rest, status: 'running', startedAt })
   }
 
   /** Everything that can be wrong with the request is said here, before anything exists. */
@@ -116,7 +127,13 @@ export class Containers {
       this.records.pathOf(id),
     )
     try {
-      buildConfig({ node: this.node, pods: this.pods, pod: owner, container: container.record, image })
+      container.config = buildConfig({
+        node: this.node,
+        pods: this.pods,
+        pod: owner,
+        container: container.record,
+        image,
+      })
       await executeSteps(planCreation(container.directory), {
         effects: {
           'container.record': () => Promise.resolve(this.save(container)).then(() => undefined),
@@ -154,7 +171,7 @@ export class Containers {
   }
 
   private removeFiles({ directory }: Container): Promise<undefined> {
-    rmSync(directory, { recursive: true, force: true })
+    this.discards.discard(directory)
     return Promise.resolve(undefined)
   }
 

@@ -36,8 +36,12 @@ export class Images {
     return this.known
   }
 
+  /** A whole id, as records have it, is found before anything is loaded or read. */
   async find(word: string): Promise<Image> {
-    const [{ findImage }, images] = await Promise.all([import('../../images/store/find.ts'), this.list()])
+    const images = await this.list()
+    const known = images.find(({ id }) => id === word)
+    if (known !== undefined) return known
+    const { findImage } = await import('../../images/store/find.ts')
     return findImage(images, await this.nameMeant(word))
   }
 

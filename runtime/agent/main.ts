@@ -18,6 +18,7 @@ import { seeRoutes } from './api/see.ts'
 import { streamRoutes, upgrade } from './api/streams.ts'
 import { systemRoutes } from './api/system.ts'
 import { serve } from './http.ts'
+import { startSpawner } from './spawner.ts'
 
 /** How long the agent stays after the last container and request. */
 const IDLE_MS = 60_000
@@ -52,6 +53,7 @@ const touch = () => {
 const leave = async (how?: 'with-holder') => {
   server.close()
   rmSync(socket, { force: true })
+  await agent.discards.settled()
   await agent.images.close()
   const { holder } = agent.node
   if (how === 'with-holder') {
@@ -82,6 +84,7 @@ server.on('upgrade', (request, stream, head) => {
 agent.leave = (how) => void leave(how)
 agent.supervisor.onEnd = touch
 agent.supervisor.adopt()
+startSpawner(agent.node.paths.run).catch((error: unknown) => console.error('spawner:', error))
 
 // Listening first, the name afterwards: whoever finds the socket finds it answering.
 const staged = `${agent.node.paths.run}/agent.${process.pid}`

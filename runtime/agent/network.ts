@@ -71,7 +71,13 @@ export class Network {
   private async startHolder(): Promise<ProcessIdentity> {
     const pid = await launchProgram({
       prefix: ['unshare', '--net', '--'],
-      calls: planPause({ hostname: undefined, ownNetwork: true, ownPid: false, cgroupProcs: undefined }),
+      calls: planPause({
+        hostname: undefined,
+        ownNetwork: true,
+        mappedIds: this.node.host.mappedIds,
+        ownPid: false,
+        cgroupProcs: undefined,
+      }),
       file: `${this.node.paths.run}/net-holder`,
     })
     const identity = readIdentity(pid)

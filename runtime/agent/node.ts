@@ -19,6 +19,7 @@ export interface Paths {
   containers: string
   pods: string
   networks: string
+  discarded: string
   /** Sockets and processes; gone with the session. */
   run: string
   lib: string
@@ -31,6 +32,7 @@ export const pathsOf = (root: string): Paths => ({
   containers: `${root}/containers`,
   pods: `${root}/pods`,
   networks: `${root}/networks`,
+  discarded: `${root}/discarded`,
   run: readlinkSync(`${root}/run`),
   lib: `${root}/lib/current`,
 })

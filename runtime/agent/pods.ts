@@ -1,5 +1,5 @@
 /** Pods: the pause process, what it shares, its address, and the files in /etc that all its containers see. */
-import { existsSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { Failure } from '../errors.ts'
 import { executeSteps, undoSteps, type Execution, type Watch } from '../execute.ts'
 import { readHandedDown } from '../kernel/cgroups/controllers.ts'
@@ -15,6 +15,7 @@ import type { OciConfig, OciMount } from '../spec/oci.ts'
 import { checkHostname, checkNetworkMode, checkPublish, checkShare, type PodRequest } from './pod-request.ts'
 import { requireLimits } from './limits.ts'
 import { checkName, findByWord, inventName, newId, unknownThing } from './naming.ts'
+import type { Discards } from './discards.ts'
 import type { Network } from './network.ts'
 import type { Node } from './node.ts'
 import { Records, type PodRecord } from './records.ts'
@@ -32,9 +33,11 @@ export class Pods {
   private readonly starting = new Map<string, Promise<void>>()
   private readonly node: Node
   private readonly network: Network
+  private readonly discards: Discards
 
-  constructor(node: Node, network: Network) {
+  constructor(node: Node, network: Network, discards: Discards) {
     this.node = node
+    this.discards = discards
     this.network = network
     this.records = new Records(node.paths.pods, 'pod.json')
     const { records, remains } = this.records.readAll()
@@ -146,6 +149,7 @@ export class Pods {
               limits: planLimits(pod.resources ?? {}),
             },
           }),
+      mappedIds: this.node.host.mappedIds,
       conflist: this.network.conflistFile,
       publish: pod.publish,
     })
@@ -253,7 +257,7 @@ export class Pods {
   }
 
   private removeFiles({ id }: PodRecord): Promise<undefined> {
-    rmSync(this.directory(id), { recursive: true, force: true })
+    this.discards.discard(this.directory(id))
     return nothing
   }
 
@@ -269,13 +273,16 @@ export class Pods {
     delete pod.pause
   }
 
-  /** Takes back all that made it, whatever of it is there. Containers have ended before. */
-  async stop(pod: PodRecord, watch?: Watch): Promise<void> {
+  /**
+   * Takes back all that made it, whatever of it is there. Containers have ended before. `goes`: it is removed next, and
+   * is not noted as one that was stopped.
+   */
+  async stop(pod: PodRecord, watch?: Watch, goes = false): Promise<void> {
     // The end of a namespace takes its interfaces along: the plugin then has an address to give back, and no more.
     if (pod.pause !== undefined && isAlive(pod.pause)) process.kill(pod.pause.pid, 'SIGKILL')
     const failures = await undoSteps(this.plan(pod), this.execution(pod, watch))
     delete pod.ip
-    this.records.write(pod)
+    if (!goes) this.records.write(pod)
     if (failures.length > 0) throw failures[0]
   }
 
@@ -285,7 +292,7 @@ export class Pods {
   }
 
   async remove(pod: PodRecord, watch?: Watch): Promise<void> {
-    if (this.hasTraces(pod)) await this.stop(pod, watch)
+    if (this.hasTraces(pod)) await this.stop(pod, watch, true)
     await executeSteps([planPodRemoval(this.directory(pod.id))], {
       effects: { 'pod.remove': () => this.removeFiles(pod) },
       watch,

@@ -9,20 +9,15 @@ import { readHandedDown } from '../kernel/cgroups/controllers.ts'
 import { isFrozen } from '../kernel/cgroups/freezer.ts'
 import { killAll } from '../kernel/cgroups/leaf.ts'
 import { isAlive, readIdentity, readParent } from '../kernel/processes.ts'
-import { stringifyJson } from '../kernel/seccomp/json.ts'
-import { planContainer } from '../plan/container.ts'
 import { planKillHard, planSignal, planThaw, planWait } from '../plan/lifecycle.ts'
 import { planCgroupRemoval } from '../plan/pod.ts'
-import { planStart } from '../plan/start.ts'
 import type { Step } from '../plan/step.ts'
 import { parseSignal, signalNumber } from '../spec/signals.ts'
 import { isHeld } from './alive.ts'
 import { atMost } from './at-most.ts'
-import { buildConfig, planRoot } from './bundle.ts'
 import type { Container, Containers } from './containers.ts'
 import { readBaseline, readDeath, type Places } from './death.ts'
 import { endTree } from './end-tree.ts'
-import type { Images } from './images.ts'
 import {
   monitorFiles,
   notRunning,
@@ -36,6 +31,7 @@ import {
 import type { Node } from './node.ts'
 import type { Pods } from './pods.ts'
 import type { ContainerRecord, PodRecord } from './records.ts'
+import { bindToPod, leafOf, prepareStart, type Planned, type Prepared, type StartParts } from './start-plan.ts'
 
 /** So long what removes itself is kept for the clients that want its output and exit code and have not asked yet. */
 const RETURN_MS = 5000
@@ -45,49 +41,28 @@ const effects: Record<string, Effect> = {
 }
 
 export class Supervisor {
+  private readonly parts: StartParts
   private readonly node: Node
   private readonly pods: Pods
   private readonly containers: Containers
-  private readonly images: Images
   private readonly starting = new Map<string, Promise<void>>()
   /** Called after each end; the agent uses it to see whether it is needed any more. */
   onEnd: () => void = () => undefined
 
-  constructor(parts: { node: Node; pods: Pods; containers: Containers; images: Images }) {
+  constructor(parts: StartParts & { containers: Containers }) {
     this.node = parts.node
     this.pods = parts.pods
     this.containers = parts.containers
-    this.images = parts.images
+    this.parts = parts
   }
 
   cgroup(record: ContainerRecord, pod = this.pods.get(record.podId)): string | undefined {
-    const parent = this.pods.cgroup(pod)
-    return parent === undefined ? undefined : `${parent}/${record.id.slice(0, 12)}`
+    return leafOf(this.pods, record, pod)
   }
 
   /** What starts it. Its pod must run, for the namespaces that it joins. */
-  async plan(container: Pick<Container, 'record' | 'directory'>, pod: PodRecord): Promise<Step[]> {
-    const { record, directory } = container
-    const image = await this.images.find(record.image.id)
-    const config = buildConfig({ node: this.node, pods: this.pods, pod, container: record, image })
-    const size = record.body.HostConfig?.ConsoleSize
-    const cgroup = this.cgroup(record, pod)
-    const calls = planContainer({
-      config,
-      directory,
-      overlay: planRoot(this.node, record, image),
-      cgroup,
-      openStdin: record.body.OpenStdin === true,
-      keepStdin: record.body.StdinOnce !== true,
-      noPivot: record.body.Glasspod?.noPivot === true,
-      terminalSize: size ? { rows: size[0], columns: size[1] } : undefined,
-      // The pod's own memory is a directory, also while the pod is only planned.
-      host: {
-        ...this.node.host,
-        isDirectory: (path) => path === this.pods.memory(pod) || this.node.host.isDirectory(path),
-      },
-    })
-    return planStart({ directory, config, configText: stringifyJson(config), cgroup, calls })
+  async plan(container: Planned, pod: PodRecord): Promise<Step[]> {
+    return bindToPod(this.parts, container, pod, await prepareStart(this.parts, container, pod))
   }
 
   /** Two who start it at once start it once: a second program on the same layer would write over the first one's. */
@@ -105,24 +80,26 @@ export class Supervisor {
     if (container.isRunning) return
     container.watch = watch
     const pod = this.pods.get(record.podId)
+    let startedAt = ''
     try {
-      await this.pods.start(pod, watch)
+      const prepared = await this.startPod(container, pod)
       prepareRun(directory)
       record.logStart = statSync(monitorFiles(directory).log).size
       record.baseline = readBaseline(this.places(record, pod), pod, this.hasMemory)
       delete record.asked
       delete record.death
-      await executeSteps(await this.plan(container, pod), {
+      await executeSteps(bindToPod(this.parts, container, pod, prepared), {
         effects,
         watch,
         onPid: (_, pid, status) => {
-          this.notePid(container, pid)
+          startedAt = new Date().toISOString()
+          this.notePid(container, pid, startedAt)
           if (record.body.OpenStdin !== true) return
           container.input = openInput(directory)
           releaseInput(status)
         },
       })
-      this.noteStarted(container)
+      this.noteStarted(container, startedAt)
     } catch (error) {
       await this.cleanUp(container, error)
       throw error
@@ -130,25 +107,37 @@ export class Supervisor {
     void this.watch(container)
   }
 
+  /** Its pod is started, and meanwhile it is planned. */
+  private async startPod(container: Container, pod: PodRecord): Promise<Prepared> {
+    const { watch } = container
+    const running = this.pods.start(pod, watch)
+    const early = pod.share.includes('pid')
+      ? running.then(() => prepareStart(this.parts, container, pod))
+      : prepareStart(this.parts, container, pod)
+    // The pod's failure is the one to tell, and both are over when this is.
+    await Promise.allSettled([running, early])
+    delete container.config
+    await running
+    return early
+  }
+
   /** Written before the container's program runs: an agent that dies here leaves enough for the next. */
-  private notePid(container: Container, pid: number): void {
+  private notePid(container: Container, pid: number, startedAt: string): void {
     const { record } = container
     record.process = readIdentity(pid) ?? { pid, startTime: 0 }
     const parent = readParent(pid)
     const monitor = parent === undefined ? undefined : readIdentity(parent)
     if (monitor !== undefined) record.monitor = monitor
-    this.containers.save(container)
+    this.containers.saveStarting(container, startedAt)
   }
 
-  private noteStarted(container: Container): void {
-    const { record } = container
+  private noteStarted({ record, events }: Container, startedAt: string): void {
     record.status = 'running'
-    record.startedAt = new Date().toISOString()
+    record.startedAt = startedAt
     delete record.exitCode
     delete record.finishedAt
     delete record.error
-    this.containers.save(container)
-    container.events.emit('start')
+    events.emit('start')
   }
 
   /** A start that failed leaves a container that can be started again, and nothing else. */
@@ -181,11 +170,12 @@ export class Supervisor {
     record.death = readDeath(record, pod, this.places(record, pod), ending)
     container.input?.destroy()
     container.input = undefined
+    const goes = record.body.HostConfig?.AutoRemove === true
     // Before its cgroup goes, and with it the evidence: an agent that dies in between leaves a directory, no riddle.
-    this.containers.save(container)
+    if (!goes) this.containers.save(container)
     await this.release(container).catch((error: unknown) => console.error(`release ${record.name}:`, error))
     container.events.emit('end')
-    if (record.body.HostConfig?.AutoRemove === true) await this.removeItself(container)
+    if (goes) await this.removeItself(container)
     this.onEnd()
   }
 
@@ -223,7 +213,7 @@ export class Supervisor {
     const { watch } = container
     await executeSteps(this.planRelease(container.record), { effects, watch })
     const pod = this.pods.get(container.record.podId)
-    if (pod.implicit) await this.pods.stop(pod, watch)
+    if (pod.implicit) await this.pods.stop(pod, watch, container.record.body.HostConfig?.AutoRemove === true)
   }
 
   /** Whether the kernel holds all of it where it is. */

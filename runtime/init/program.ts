@@ -33,6 +33,8 @@ export interface Program {
   elf: Uint8Array
   /** The call that a failure's first word (an address in the program) means. */
   callAt: (address: bigint) => Call | undefined
+  /** Where named memory lies while it runs: for who fills it with pointers into itself. */
+  addressOf: (name: string) => number
 }
 
 export const compileProgram = (list: readonly Call[], arch: Arch = hostArch()): Program => {
@@ -74,6 +76,7 @@ export const compileProgram = (list: readonly Call[], arch: Arch = hostArch()): 
   return {
     elf: buildElf(machine, code, bytes, data.zeroed),
     callAt: (address) => withFatal[(Number(address) - base) / RECORD_SIZE],
+    addressOf: (name) => data.addressOf({ at: name }, base),
   }
 }
 

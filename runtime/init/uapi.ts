@@ -84,8 +84,12 @@ const UAPI = {
   TIOCSPTLCK: 0x40045431,
   TIOCSWINSZ: 0x5414,
   SIOCSIFFLAGS: 0x8914,
+  AF_UNIX: 1,
   AF_INET: 2,
+  SOCK_STREAM: 1,
   SOCK_DGRAM: 2,
+  SOCK_CLOEXEC: 0o2000000,
+  MSG_WAITALL: 0x100,
 } as const
 
 export type Constant = keyof typeof UAPI

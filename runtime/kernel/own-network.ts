@@ -13,8 +13,8 @@ export const planHostname = (hostname: string): Call[] => [
   ),
 ]
 
-/** struct ifreq: 16 bytes of name, then the flags. */
-export const planLoopback = (): Call[] => {
+/** struct ifreq: 16 bytes of name, then the flags. @param mappedIds of the user namespace: the kernel refuses others. */
+export const planLoopback = (mappedIds: number): Call[] => {
   const call = calls('net.loopback', 'netdevice(7)', 'ip address show lo')
   const request = new Uint8Array(40)
   request.set(Buffer.from('lo'))
@@ -30,7 +30,7 @@ export const planLoopback = (): Call[] => {
     ),
     // Docker's settings: the namespace is the container's, so its ports and its ping are too.
     ...sysctl('net.ipv4.ip_unprivileged_port_start', '0', 'Any user of the container may listen on port 80.'),
-    ...sysctl('net.ipv4.ping_group_range', '0 2147483647', 'And may ping.'),
+    ...sysctl('net.ipv4.ping_group_range', `0 ${mappedIds - 1}`, 'And may ping.'),
   ]
 }
 

@@ -90,7 +90,7 @@ const planInside = ({ config, overlay, noPivot, host }: ContainerInput): Call[] 
     ...(own.includes('uts') ? planHostname(config.hostname) : []),
     ...planTellPid(),
     ...planOomScoreAdj(process.oomScoreAdj),
-    ...(own.includes('net') ? planLoopback() : []),
+    ...(own.includes('net') ? planLoopback(host.mappedIds) : []),
     ...planPrivatePropagation(),
     ...planOverlay(overlay),
     ...(process.terminal ? [] : planDevpts(ttyGid(host))),

@@ -16,6 +16,8 @@ export interface PodInput {
   memory: boolean
   /** The pod's directory, what its leaves may use of it, and the limits of all of them together. */
   cgroup?: { path: string; controllers: readonly string[]; limits: readonly LimitLine[] }
+  /** Ids that the user namespace maps. */
+  mappedIds: number
   conflist: string
   publish: readonly string[]
 }
@@ -134,7 +136,7 @@ const planPodCgroup = ({ path, controllers, limits }: NonNullable<PodInput['cgro
   },
 ]
 
-const planPauseStep = ({ directory, hostname, share, network, cgroup }: PodInput): Step => {
+const planPauseStep = ({ directory, hostname, share, network, mappedIds, cgroup }: PodInput): Step => {
   const ownNetwork = network !== 'host' && share.includes('net')
   return {
     kind: 'enter',
@@ -147,6 +149,7 @@ const planPauseStep = ({ directory, hostname, share, network, cgroup }: PodInput
     inside: planPause({
       hostname,
       ownNetwork,
+      mappedIds,
       ownPid: share.includes('pid'),
       cgroupProcs: cgroup === undefined ? undefined : `${cgroup.path}/pause/cgroup.procs`,
     }),

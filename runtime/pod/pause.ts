@@ -13,6 +13,8 @@ export interface PauseInput {
   hostname: string | undefined
   /** Whether it has a network namespace of its own, whose loopback is still down. */
   ownNetwork: boolean
+  /** Ids that the user namespace maps: 0 up to this, not included. */
+  mappedIds: number
   /** Whether it is process 1 of a PID namespace that the pod's containers join. */
   ownPid: boolean
   /** cgroup.procs of its leaf, if there are cgroups. */
@@ -26,13 +28,13 @@ const signalSet = (...numbers: number[]): bigint => numbers.reduce((set, n) => s
 const SIGINT = 2
 const SIGTERM = 15
 
-export const planPause = ({ hostname, ownNetwork, ownPid, cgroupProcs }: PauseInput): Call[] => [
+export const planPause = ({ hostname, ownNetwork, mappedIds, ownPid, cgroupProcs }: PauseInput): Call[] => [
   ...(ownPid ? planProcessOne() : []),
   ...(cgroupProcs === undefined ? [] : planEnter(cgroupProcs)),
   ...planTellPid(),
   ...planBegin('pause'),
   ...(hostname === undefined ? [] : planHostname(hostname)),
-  ...(ownNetwork ? planLoopback() : []),
+  ...(ownNetwork ? planLoopback(mappedIds) : []),
   ...planSleep(),
   ...planFatal(),
 ]

@@ -35,6 +35,8 @@ export interface Layout {
   containers: string
   pods: string
   networks: string
+  /** What is being deleted. */
+  discarded: string
   agentLog: string
 }
 
@@ -49,6 +51,7 @@ export const layout = (root: string): Layout => ({
   containers: `${root}/containers`,
   pods: `${root}/pods`,
   networks: `${root}/networks`,
+  discarded: `${root}/discarded`,
   agentLog: `${root}/agent.log`,
 })
 

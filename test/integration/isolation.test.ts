@@ -72,6 +72,16 @@ describe('ids', () => {
   })
 })
 
+describe('the network settings', () => {
+  test('let all groups that it has open a socket for ping, and all users any port', async () => {
+    const ranges = readFileSync(`/proc/${pid}/gid_map`, 'utf8').trim().split('\n')
+    const last =
+      Math.max(...ranges.map((line) => line.trim().split(/\s+/).map(Number)).map(([at = 0, , n = 0]) => at + n)) - 1
+    expect(await inside('cat /proc/sys/net/ipv4/ping_group_range')).toBe(`0\t${last}`)
+    expect(await inside('cat /proc/sys/net/ipv4/ip_unprivileged_port_start')).toBe('0')
+  })
+})
+
 describe('privileges', () => {
   // CAP_CHOWN ... CAP_SETFCAP: the default set of Docker
   const DEFAULT = '00000000a80425fb'

@@ -59,9 +59,12 @@ export const runAttached = async (
 export const createRoutes = (agent: Agent): Route[] => {
   const answerOf = ({ record }: Container) => new Status(201, { Id: record.id, Warnings: agent.warnings })
   return [
-    route('POST', '/containers/create', async ({ raw, query }) =>
-      answerOf(await createContainer(agent, await readBody<CreateBody>(raw, CREATE_SHAPE), query)),
-    ),
+    route('POST', '/containers/create', async ({ raw, query }) => {
+      const container = await createContainer(agent, await readBody<CreateBody>(raw, CREATE_SHAPE), query)
+      // Started later, it is looked at anew: volumes come and go.
+      delete container.config
+      return answerOf(container)
+    }),
     route('POST', RUN, async ({ raw, query }) => {
       const container = await createContainer(agent, await readBody<CreateBody>(raw, CREATE_SHAPE), query)
       await startContainer(agent, container, query)

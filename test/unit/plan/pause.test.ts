@@ -8,7 +8,7 @@ import { useDirectory } from '../agent/temporary.ts'
 import { strace } from './strace.ts'
 
 const { fresh } = useDirectory()
-const plain = { hostname: undefined, ownNetwork: false, ownPid: false, cgroupProcs: undefined }
+const plain = { hostname: undefined, ownNetwork: false, mappedIds: 1, ownPid: false, cgroupProcs: undefined }
 
 describe('the pause program', () => {
   it('tells its pid, closes everything, and waits', () => {
@@ -28,7 +28,13 @@ describe('the pause program', () => {
 
   it('of a whole pod also does this', () => {
     const usual = strace(planPause(plain)).split('\n')
-    const whole = planPause({ hostname: 'höst', ownNetwork: true, ownPid: true, cgroupProcs: '/g/cgroup.procs' })
+    const whole = planPause({
+      hostname: 'höst',
+      ownNetwork: true,
+      mappedIds: 65537,
+      ownPid: true,
+      cgroupProcs: '/g/cgroup.procs',
+    })
     expect(
       strace(whole)
         .split('\n')
@@ -47,7 +53,7 @@ describe('the pause program', () => {
       write($sysctl, "0", 1) ?any
       sysctl.net.ipv4.ip_unprivileged_port_start: goto next
       $sysctl = openat(AT_FDCWD, "/proc/sys/net/ipv4/ping_group_range", O_WRONLY|O_CLOEXEC) ?ENOENT|EACCES|EROFS|EPERM -> sysctl.net.ipv4.ping_group_range
-      write($sysctl, "0 2147483647", 12) ?any
+      write($sysctl, "0 65536", 7) ?any
       sysctl.net.ipv4.ping_group_range: goto next"
     `)
   })
@@ -66,7 +72,7 @@ describe('the pause program', () => {
     skip(!allowed, 'missing capability: user namespaces')
     const pid = await launchProgram({
       prefix: ['unshare', '--user', '--map-root-user', '--net', '--uts', '--'],
-      calls: planPause({ hostname: 'shop', ownNetwork: true, ownPid: true, cgroupProcs: undefined }),
+      calls: planPause({ hostname: 'shop', ownNetwork: true, mappedIds: 65537, ownPid: true, cgroupProcs: undefined }),
       file: fresh(),
     })
     try {

@@ -11,6 +11,7 @@ const input: PodInput = {
   network: 'bridge',
   memory: true,
   cgroup: { path: '/g/pod', controllers: ['cpu', 'memory'], limits: [] },
+  mappedIds: 65537,
   conflist: '/n/x.conflist',
   publish: ['8080:80'],
 }

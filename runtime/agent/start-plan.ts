@@ -30,6 +30,12 @@ export const leafOf = (pods: Pods, { id }: ContainerRecord, pod: PodRecord): str
   return parent === undefined ? undefined : `${parent}/${id.slice(0, 12)}`
 }
 
+/** With the namespaces of the pod as it is now. */
+const inPod = (config: OciConfig, pods: Pods, pod: PodRecord): OciConfig => ({
+  ...config,
+  linux: { ...config.linux, namespaces: pods.namespaces(pod) },
+})
+
 /** What does not depend on whether the pod runs, unless they share a PID namespace. */
 export const prepareStart = async (
   { node, pods, images }: StartParts,
@@ -37,7 +43,7 @@ export const prepareStart = async (
   pod: PodRecord,
 ): Promise<Prepared> => {
   const image = await images.find(record.image.id)
-  const config = made ?? buildConfig({ node, pods, pod, container: record, image })
+  const config = inPod(made ?? buildConfig({ node, pods, pod, container: record, image }), pods, pod)
   const size = record.body.HostConfig?.ConsoleSize
   const calls = planContainer({
     config,
@@ -54,13 +60,13 @@ export const prepareStart = async (
   return { config, calls }
 }
 
-/** The steps, with the namespaces of the pod as it is now. */
+/** The steps, when the pod runs. */
 export const bindToPod = (
   { pods }: StartParts,
   { record, directory }: Planned,
   pod: PodRecord,
   { config: prepared, calls }: Prepared,
 ): Step[] => {
-  const config = { ...prepared, linux: { ...prepared.linux, namespaces: pods.namespaces(pod) } }
+  const config = inPod(prepared, pods, pod)
   return planStart({ directory, config, configText: stringifyJson(config), cgroup: leafOf(pods, record, pod), calls })
 }

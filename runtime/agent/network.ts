@@ -10,7 +10,7 @@ import { Failure, isFailure } from '../errors.ts'
 import { isAlive, type ProcessIdentity, readIdentity } from '../kernel/processes.ts'
 import { namespacePath } from '../kernel/namespaces.ts'
 import { launchProgram } from '../launch.ts'
-import { planPause } from '../pod/pause.ts'
+import { planNetworkHolder } from '../rootless/plan-node.ts'
 import type { Uplink } from '../rootless/uplink.ts'
 import type { Node } from './node.ts'
 import type { PodRecord } from './records.ts'
@@ -69,17 +69,8 @@ export class Network {
   }
 
   private async startHolder(): Promise<ProcessIdentity> {
-    const pid = await launchProgram({
-      prefix: ['unshare', '--net', '--'],
-      calls: planPause({
-        hostname: undefined,
-        ownNetwork: true,
-        mappedIds: this.node.host.mappedIds,
-        ownPid: false,
-        cgroupProcs: undefined,
-      }),
-      file: `${this.node.paths.run}/net-holder`,
-    })
+    const { argv, inside, program } = planNetworkHolder(this.node.paths.run, this.node.host.mappedIds)
+    const pid = await launchProgram({ prefix: argv, calls: inside, file: program })
     const identity = readIdentity(pid)
     if (identity === undefined) throw new Failure('the network holder ended at once', { id: 'network.holder' })
     return identity

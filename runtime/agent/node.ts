@@ -10,6 +10,8 @@ export interface HolderNote {
   cgroup?: string | null
   cgroupReason?: string
   warnings?: string[]
+  /** What unshare(1) was told of the id map. */
+  idMap?: string[]
 }
 
 export interface Paths {

@@ -4,8 +4,8 @@
  * node's cgroup, a child of the holder is born there.
  */
 import { calls, type Call } from '../init/call.ts'
-import { AT_FDCWD, NULL, flags } from '../init/uapi.ts'
-import { planAwaitAgent, planFatal, planBegin, planTellPid } from '../plan/monitor.ts'
+import { AT_FDCWD, NULL, flags, mode } from '../init/uapi.ts'
+import { planBegin, planFatal, planTellPid, STATUS_FD } from '../plan/monitor.ts'
 
 export interface HolderInput {
   /** The agent's command line; the first word is looked up nowhere. */
@@ -19,7 +19,7 @@ export interface HolderInput {
 
 const SIGNAL_MASK_SIZE = 8
 const SIGUSR1 = 10
-const SET = { words: [1n << BigInt(SIGUSR1 - 1)] }
+const SET = { words: [1n << BigInt(SIGUSR1 - 1)], shown: '[USR1]' }
 
 export const planHolder = ({ agent, env, logFile, cgroupProcs }: HolderInput): Call[] => {
   const call = calls('holder.agent', 'fork(2)')
@@ -28,8 +28,9 @@ export const planHolder = ({ agent, env, logFile, cgroupProcs }: HolderInput): C
     ...(cgroupProcs === undefined ? [] : planSupervisorLeaf(cgroupProcs)),
     ...planBegin('glasspod-holder'),
     ...planTellPid(),
-    // who started it writes down its pid first: the agent reads that note
-    ...planAwaitAgent(),
+    call('read', [STATUS_FD, { at: 'go', size: 8 }, 1], 'Wait until its pid is noted: the agent reads that note.', {
+      tolerate: 'any',
+    }),
     call('close_range', [3, { name: '~0U', value: 0xffffffff }, 0]),
     call(
       'rt_sigaction',
@@ -63,7 +64,9 @@ export const planHolder = ({ agent, env, logFile, cgroupProcs }: HolderInput): C
       SIGNAL_MASK_SIZE,
     ]),
     call('setsid', []),
-    call('openat', [AT_FDCWD, logFile, flags('O_WRONLY', 'O_CREAT', 'O_APPEND'), 0o600], '', { result: { at: 'log' } }),
+    call('openat', [AT_FDCWD, logFile, flags('O_WRONLY', 'O_CREAT', 'O_APPEND'), mode(0o600)], '', {
+      result: { at: 'log' },
+    }),
     call('dup3', [{ load: 'log' }, 1, 0]),
     call('dup3', [{ load: 'log' }, 2, 0]),
     call('close', [{ load: 'log' }]),

@@ -7,7 +7,7 @@ import { isAlive, readIdentity, type ProcessIdentity } from '../kernel/processes
 import { launchProgram } from '../launch.ts'
 import { prepareNodeCgroup, readDelegation, type Delegation, type NodeCgroup } from './cgroup-delegation.ts'
 import { selectEnvironment, withSbin } from './environment.ts'
-import { planHolder } from './holder.ts'
+import { planHolderStep } from './plan-node.ts'
 import { hashRoot } from './prepare-root.ts'
 import { layout } from './root-directory.ts'
 import { readIdMap } from './subids.ts'
@@ -21,6 +21,8 @@ export interface HolderNote extends ProcessIdentity {
   missingControllers: string[]
   /** Ids 0 to mappedIds - 1 exist in the node. */
   mappedIds: number
+  /** What unshare(1) was told of the id map. */
+  idMap: string[]
   warnings: string[]
 }
 
@@ -107,15 +109,18 @@ export const launchHolder = async (input: LaunchHolder): Promise<HolderNote> => 
   rmSync(noteFile(runtimeDirectory), { force: true })
 
   let note: HolderNote | undefined
+  const { argv, inside, program } = planHolderStep({
+    idMap: map.arguments,
+    program: `${lib}/.holder.${process.pid}`,
+    agent,
+    env: Object.entries(agentEnv).map(([name, value]) => `${name}=${value}`),
+    logFile: agentLog,
+    cgroupProcs: node?.supervisorProcs,
+  })
   await launchProgram({
-    prefix: ['unshare', ...map.arguments, '--mount', '--propagation', 'slave', '--'],
-    calls: planHolder({
-      agent,
-      env: Object.entries(agentEnv).map(([name, value]) => `${name}=${value}`),
-      logFile: agentLog,
-      cgroupProcs: node?.supervisorProcs,
-    }),
-    file: `${lib}/.holder.${process.pid}`,
+    prefix: argv,
+    calls: inside,
+    file: program,
     env: agentEnv,
     onPid: (pid, status) => {
       const identity = readIdentity(pid)
@@ -126,6 +131,7 @@ export const launchHolder = async (input: LaunchHolder): Promise<HolderNote> => 
           cgroupReason: reasons.length === 0 ? undefined : reasons.join('; '),
           missingControllers: node?.missing ?? [],
           mappedIds: map.mappedIds,
+          idMap: map.arguments,
           warnings: map.warning === undefined ? [] : [map.warning],
         }
         writeNote(runtimeDirectory, note)

@@ -5,6 +5,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { Failure } from '../errors.ts'
 import { isAlive } from '../kernel/processes.ts'
+import { agentCommand } from './agent-command.ts'
 import { installAgent } from './agent-files.ts'
 import { readDelegation } from './cgroup-delegation.ts'
 import { selectEnvironment, withSbin } from './environment.ts'
@@ -22,27 +23,11 @@ const ANSWER_MS = 15_000
 /** So long the holder may take to start the agent that it was asked for. */
 const BIRTH_MS = 3000
 const TAIL = 2000
-/** Exit code of flock(1) for an agent that is one too many. */
-const LOCKED = 75
 
 export interface StartAgent {
   root: string
   bundle: Bundle
 }
-
-/** flock(1) without a fork: the agent itself holds the lock, by a descriptor that it was born with. */
-const agentCommand = (root: string): string[] => [
-  ...['/usr/bin/flock', '--nonblock', '--no-fork', '--conflict-exit-code', `${LOCKED}`, layout(root).lock],
-  // It lives long and allocates little at a time: 49 MB after 120 containers, where the defaults give 71.
-  ...[
-    process.execPath,
-    '--optimize-for-size',
-    '--max-semi-space-size=1',
-    `${layout(root).lib}/current/agent.cjs`,
-    '--root',
-    root,
-  ],
-]
 
 export const startAgent = async ({ root, bundle }: StartAgent): Promise<{ socketPath: string }> => {
   prepareRoot(root)

@@ -21,7 +21,8 @@ const quoteWord = (word: string): string =>
 
 export const makeGlasspod = (stage: Stage, root: string | undefined): Glasspod => {
   const globals = root === undefined ? [] : ['--root', root]
-  const { NODE_EXTRA_CA_CERTS: _slow, ...env } = process.env
+  const { NODE_EXTRA_CA_CERTS: _slow, ...rest } = process.env
+  const env = process.stdout.isTTY ? { ...rest, COLUMNS: `${process.stdout.columns}` } : rest
 
   const never = () => new Promise<never>(() => undefined)
 

@@ -1,5 +1,6 @@
 /** What the demo prints, and what it takes back at its end: undone in reverse, on success, failure and Ctrl-C alike. */
 import { chalk } from 'zx'
+import { wrap } from '../../runtime/cli/help.ts'
 
 export type Undo = () => Promise<unknown>
 
@@ -20,7 +21,9 @@ export class Stage {
 
   heading(title: string, sentence: string): void {
     this.step += 1
-    console.log(`\n${chalk.bold(`${this.step}. ${title}`)}\n${sentence}`)
+    console.log(
+      `\n${chalk.bold(`${this.step}. ${title}`)}\n${wrap(sentence, process.stdout.columns ?? Infinity).join('\n')}`,
+    )
   }
 
   say(text: string): void {

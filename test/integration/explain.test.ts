@@ -1,5 +1,5 @@
 /** What is explained is what is done: the same steps, and under strace the same calls. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ExplainedCall, ExplainedStep } from '../../runtime/see/explain.ts'
@@ -220,8 +220,33 @@ describe('explain', () => {
     await root.ok(['rm', '-f', 'kept'])
   })
 
+  test('of rootless tells the steps that have made this node', async () => {
+    const steps = await explain('rootless')
+    const ids = steps.map(({ id }) => id).filter((id) => !/^(root|node\.c)/.test(id))
+    expect(ids).toEqual(['node.holder', 'node.agent', 'node.network', 'node.guard', 'node.uplink'])
+    const note = JSON.parse(readFileSync(`${root.dir}/run/holder.json`, 'utf8')) as {
+      pid: number
+      cgroup: string | null
+    }
+    const find = (id: string) => steps.find((step) => step.id === id)
+    const holder = find('node.holder')
+    // The id map that it says, and the one that the kernel has.
+    const auto = holder?.text.includes('--map-auto') === true
+    expect(readFileSync(`/proc/${note.pid}/uid_map`, 'utf8').trim().split('\n').length > 1).toBe(auto)
+    // Its program executes this agent.
+    const agent = await readAgentPid(root)
+    const words = readFileSync(`/proc/${agent}/cmdline`, 'utf8')
+      .split('\0')
+      .filter((word) => word !== '')
+    const executed = holder?.inside?.flatMap(({ calls = [] }) => calls).find(({ text }) => text.startsWith('execve('))
+    expect(words.filter((word) => executed?.text.includes(JSON.stringify(word)) !== true)).toEqual([])
+    expect(find('node.cgroup')?.text).toBe(note.cgroup === null ? undefined : `mkdir -p ${note.cgroup}/supervisor`)
+    expect((await root.glasspod(['explain', 'rootless', 'x'])).stderr).toContain('not "rootless x"')
+  })
+
   test('gives every step a reason, a man page and what is done', async () => {
     const steps = [
+      ...(await explain('rootless')),
       ...(await explain(
         'run',
         '--read-only',

@@ -5,6 +5,7 @@ import { implicitPod } from '../containers.ts'
 import type { ExecBody } from '../execs.ts'
 import { readBody, route, type Request, type Route } from '../http.ts'
 import type { ContainerRecord, PodRecord } from '../records.ts'
+import { planNode } from './explain-node.ts'
 import { secondsOf } from './seconds.ts'
 import { POD_FIELDS, podRequest, type PodBody } from './pods.ts'
 import { Failure } from '../../errors.ts'
@@ -129,12 +130,23 @@ const explainPodVerb = (agent: Agent, verb: string, { query }: Request): Part[] 
   return [{ when: NOW, steps: [...removals, ...agent.pods.planRemoval(pod)] }]
 }
 
+const explainNode = async (agent: Agent): Promise<Part[]> => {
+  const { byRoot, start, network } = await planNode(agent)
+  return [
+    { when: 'started by root, before anything else', steps: byRoot },
+    { when: 'when a command finds no agent', steps: start },
+    { when: 'when the first pod asks for a network', steps: network },
+  ]
+}
+
 const explainVerb = (agent: Agent, request: Request): Part[] | Promise<Part[]> => {
   const verb = request.query.get('verb') ?? 'run'
   switch (verb) {
     case 'run':
     case 'create':
       return explainCreate(agent, request)
+    case 'rootless':
+      return explainNode(agent)
     case 'pull':
       return agent.images.planPull(request.query.get('name') ?? '').then((steps) => [{ when: NOW, steps }])
     case 'exec':

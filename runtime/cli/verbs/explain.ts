@@ -26,7 +26,9 @@ const OF_ONE: Record<string, { load: () => Promise<{ verb: Verb }>; query?: Reco
   'pod rm': { load: () => import('./pod-rm.ts') },
 }
 
-const EXPLAINABLE = ['run', 'create', 'exec', 'pod create', ...Object.keys(OF_ONE)]
+/** No verb, but what the first one that is used does. */
+const NODE = 'rootless'
+const EXPLAINABLE = ['run', 'create', 'exec', 'pod create', ...Object.keys(OF_ONE), NODE]
 
 const parseOne = async (name: string, args: string[]): Promise<Required<Omit<CallOptions, 'headers'>> | undefined> => {
   const one = OF_ONE[name]
@@ -43,6 +45,7 @@ const parseOne = async (name: string, args: string[]): Promise<Required<Omit<Cal
 export const parseExplained = async ([first = '', ...rest]: string[]): Promise<
   Required<Omit<CallOptions, 'headers'>>
 > => {
+  if (first === NODE && rest.length === 0) return { query: { verb: NODE }, body: undefined }
   const around = readSurroundings()
   if (first === 'run' || first === 'create') {
     const grammar = { name: first, operands: CONTAINER_OPERANDS }
@@ -77,7 +80,7 @@ export const verb = defineVerb({
       about: 'prose, JSON, as strace prints it, or a Mermaid flowchart',
     },
   },
-  operands: { usage: 'VERB [OPTIONS] [ARG...]', min: 1, max: Infinity, endFlags: true },
+  operands: { usage: 'VERB|rootless [OPTIONS] [ARG...]', min: 1, max: Infinity, endFlags: true },
   example: 'glasspod explain run --memory 64m busybox true',
   async run({ options, operands, agent }) {
     const request = await parseExplained(operands)

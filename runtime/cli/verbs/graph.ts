@@ -20,6 +20,10 @@ const INTERVAL_MS = 1000
 
 const readOwnUserNamespace = (): number => Number(/\d+/.exec(readlinkSync('/proc/self/ns/user'))?.[0])
 
+/** Of the terminal; where the output goes to a program that shows it on one, COLUMNS says how wide that is. */
+const readWidth = (): number | undefined =>
+  isatty(STDOUT) ? process.stdout.columns : Number(process.env['COLUMNS']) || undefined
+
 const render = (graph: Graph, format: string): string => {
   switch (format) {
     case 'json':
@@ -33,7 +37,7 @@ const render = (graph: Graph, format: string): string => {
     case 'html':
       return formatHtml(graph, new Date())
     default:
-      return formatText(graph, makePaint(isColourful(STDOUT)), isatty(STDOUT) ? process.stdout.columns : undefined)
+      return formatText(graph, makePaint(isColourful(STDOUT)), readWidth())
   }
 }
 

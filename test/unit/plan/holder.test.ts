@@ -24,14 +24,14 @@ describe('the holder', () => {
       read(3, &go, 1) ?any
       close_range(3, ~0U, 0)
       rt_sigaction(SIGCHLD, {sa_handler=SIG_IGN, sa_mask=[], sa_flags=0}, NULL, 8)
-      rt_sigprocmask(SIG_BLOCK, [512], NULL, 8)
+      rt_sigprocmask(SIG_BLOCK, [USR1], NULL, 8)
       start: clone(child_stack=NULL, flags=SIGCHLD) ?any -> wait 0 -> agent
-      wait: rt_sigtimedwait([512], NULL, NULL, 8) ?EINTR -> wait
+      wait: rt_sigtimedwait([USR1], NULL, NULL, 8) ?EINTR -> wait
       goto start
-      agent: rt_sigprocmask(SIG_UNBLOCK, [512], NULL, 8)
+      agent: rt_sigprocmask(SIG_UNBLOCK, [USR1], NULL, 8)
       rt_sigaction(SIGCHLD, {sa_handler=SIG_DFL, sa_mask=[], sa_flags=0}, NULL, 8)
       setsid()
-      $log = openat(AT_FDCWD, "/l", O_WRONLY|O_CREAT|O_APPEND, 384)
+      $log = openat(AT_FDCWD, "/l", O_WRONLY|O_CREAT|O_APPEND, 0600)
       dup3($log, 1, 0)
       dup3($log, 2, 0)
       close($log)

@@ -1,24 +1,32 @@
 import { defineConfig } from 'vitest/config'
+import { patiently } from './test/fixtures/patience.ts'
 
 /** scripts/test adds up the runs from these files. */
 const results = process.env['GLASSPOD_RESULTS']
+
+/** Suites of containers: what is a second on a processor is ten on an emulated one, and then the limits grow with it. */
+const suite = (name: string, include: string) => ({
+  test: {
+    name,
+    include: [include],
+    testTimeout: patiently(60_000),
+    hookTimeout: patiently(120_000),
+    fileParallelism: true,
+    maxWorkers: 2,
+  },
+})
+const withRegistry = { globalSetup: ['test/fixtures/registry-global.ts'] }
 
 export default defineConfig({
   test: {
     reporters: results === undefined ? ['default'] : ['default', ['json', { outputFile: results }]],
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 30_000 } },
-      {
-        test: {
-          name: 'integration',
-          include: ['test/integration/**/*.test.ts'],
-          globalSetup: ['test/fixtures/registry-global.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
-          fileParallelism: true,
-          maxWorkers: 2,
-        },
-      },
+      { test: { ...suite('integration', 'test/integration/**/*.test.ts').test, ...withRegistry } },
+      // in a virtual machine: what only systemd and cgroup v2 alone can show
+      { test: { ...suite('vm', 'test/vm/*.test.ts').test, ...withRegistry } },
+      // beside it, on the host: what its user cannot do to it
+      { test: { ...suite('vm-outside', 'test/vm/outside/*.test.ts').test, fileParallelism: false } },
     ],
   },
 })

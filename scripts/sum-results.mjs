@@ -1,13 +1,15 @@
 // Adds up what several runs of vitest have written (JSON reporter), names each test that failed or was skipped, and
 // prints the sum as the last line. Exits 1 when something failed, or nothing ran.
-// usage: node sum-results.mjs DIRECTORY yes|no RUN...     yes: format, lint and types were right
+// usage: node sum-results.mjs DIRECTORY yes|no yes|no RUN...
+// The first answer: format, lint and types were right; the second: `scripts/vm test` said yes, or was not asked.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { listBroken, listTests } from './results.mjs'
 
-const [, , directory = '.', checked = 'yes', ...runs] = process.argv
+const [, , directory = '.', checked = 'yes', machine = 'yes', ...runs] = process.argv
 const sum = { passed: 0, failed: 0, skipped: 0 }
-/** Whether failing unit tests are why the check said no. */
-let explained = false
+/** Whether failing tests are why they said no. */
+const explained = { check: false, machine: false }
 const say = (text) => process.stdout.write(`${text}\n`)
 
 const readRun = (run) => {
@@ -18,12 +20,6 @@ const readRun = (run) => {
   }
 }
 
-/** A file that could not even be loaded has failed without a test of it. */
-const listBroken = ({ testResults }) =>
-  testResults.filter(
-    ({ status, assertionResults }) => status === 'failed' && !assertionResults.some((test) => test.status === 'failed'),
-  )
-
 for (const run of runs) {
   const results = readRun(run)
   if (results === undefined) {
@@ -31,21 +27,26 @@ for (const run of runs) {
     say(`failed: ${run}: it ended before it had results`)
     continue
   }
-  const tests = results.testResults.flatMap(({ assertionResults }) => assertionResults)
+  const tests = listTests(results)
   const broken = listBroken(results)
   const failed = tests.filter(({ status }) => status === 'failed')
-  const skipped = tests.filter(({ status }) => status !== 'failed' && status !== 'passed')
+  const skipped = tests.filter(({ status }) => status === 'skipped')
   sum.passed += tests.length - failed.length - skipped.length
   sum.failed += failed.length + broken.length
   sum.skipped += skipped.length
-  explained ||= run === 'unit' && sum.failed > 0
+  const why = run === 'unit' ? 'check' : run.startsWith('virtual machine') ? 'machine' : undefined
+  if (why !== undefined && failed.length + broken.length > 0) explained[why] = true
   for (const { name, message } of broken) say(`failed: ${run}: ${name}: ${(message ?? '').split('\n', 1)[0]}`)
   for (const { fullName } of failed) say(`failed: ${run}: ${fullName}`)
   for (const { fullName } of skipped) say(`skipped: ${run}: ${fullName}`)
 }
-if (checked !== 'yes' && !explained) {
+const answers = [
+  { right: checked === 'yes' || explained.check, what: 'npm run check' },
+  { right: machine === 'yes' || explained.machine, what: 'scripts/vm test' },
+]
+for (const { what } of answers.filter(({ right }) => !right)) {
   sum.failed += 1
-  say('failed: npm run check: see its messages above')
+  say(`failed: ${what}: see its messages above`)
 }
 
 const parts = [`${sum.passed} passed`, `${sum.failed} failed`, ...(sum.skipped > 0 ? [`${sum.skipped} skipped`] : [])]

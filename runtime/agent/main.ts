@@ -14,6 +14,7 @@ import { explainRoutes } from './api/explain.ts'
 import { imageRoutes } from './api/images.ts'
 import { podRoutes } from './api/pods.ts'
 import { resourceRoutes } from './api/resources.ts'
+import { shellRoutes } from './api/shell.ts'
 import { seeRoutes } from './api/see.ts'
 import { streamRoutes, upgrade } from './api/streams.ts'
 import { systemRoutes } from './api/system.ts'
@@ -35,6 +36,7 @@ const routes = [
   ...podRoutes(agent),
   ...seeRoutes(agent),
   ...explainRoutes(agent),
+  ...shellRoutes(agent),
   ...systemRoutes(agent),
   ...authRoutes(),
   ...imageRoutes(agent),

@@ -84,7 +84,8 @@ export class Network {
     return `${this.node.paths.networks}/${NETWORK}.conflist`
   }
 
-  private async conflist(): Promise<Conflist> {
+  /** The list of the pods' network, made with our defaults where there is none. */
+  async conflist(): Promise<Conflist> {
     const { defaultConflist, parseConflist } = await import('../../cni/conflist.ts')
     const file = this.conflistFile
     if (!existsSync(file)) {

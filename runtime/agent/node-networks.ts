@@ -1,5 +1,6 @@
 /** The networks behind the node's bridges, as publishing needs them: by gateway and subnet (cni/ports.ts). */
 import type { Conflist } from '../../cni/conflist.ts'
+import type { BridgeNetwork } from '../see/shell/network.ts'
 import type { NodeNetwork } from '../../cni/ports.ts'
 
 const toNumber = (address: string): number => address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)
@@ -17,3 +18,17 @@ export const nodeNetworks = ({ plugins }: Conflist): NodeNetwork[] =>
         : toAddress(((toNumber(address) & mask) >>> 0) + 1)
     return [{ gateway, subnet: ipam.subnet }]
   })
+
+/** The bridge of our own default list, as a script would make it by hand. */
+export const readBridge = (conflist: Conflist): BridgeNetwork => {
+  const [plugin] = conflist.plugins
+  const [network] = nodeNetworks(conflist)
+  const { gateway = '10.88.0.1', subnet = '10.88.0.0/16' } = network ?? {}
+  return {
+    bridge: typeof plugin?.['bridge'] === 'string' ? plugin['bridge'] : 'glasspod0',
+    mtu: typeof plugin?.['mtu'] === 'number' ? plugin['mtu'] : 1500,
+    gateway,
+    address: toAddress(toNumber(gateway) + 1),
+    prefix: subnet.split('/')[1] ?? '16',
+  }
+}

@@ -7,6 +7,12 @@ export const CREATE_OPTIONS = {
   ...LIMIT_OPTIONS,
   ...EXPLAIN_OPTIONS,
   'add-host': { type: 'list', metavar: 'NAME:IP', about: 'add a line to /etc/hosts' },
+  'dry-run': {
+    type: 'string',
+    metavar: 'sh',
+    choices: ['sh'],
+    about: 'do nothing, and print a shell script that makes the same container',
+  },
   'cap-add': { type: 'list', metavar: 'CAP', about: 'give a capability' },
   'cap-drop': { type: 'list', metavar: 'CAP', about: 'take a capability away' },
   entrypoint: { type: 'string', metavar: 'COMMAND', about: "instead of the image's entrypoint" },

@@ -40,18 +40,25 @@ const planStart = async (agent: Agent, container: Pick<Container, 'record' | 'di
   ...(await agent.supervisor.plan(container, pod)),
 ]
 
-/** A container that is not made: the same functions with the same input, and nothing is run. */
-const explainCreate = async (agent: Agent, { raw, query }: Request): Promise<Part[]> => {
+/** A container that is not made: its records as they would be, and nothing is run. */
+export const imagineContainer = async (
+  agent: Agent,
+  { raw, query }: Request,
+  ids: { pod: string; container: string } = { pod: POD, container: CONTAINER },
+) => {
   const body = await readBody<CreateBody>(raw, CREATE_SHAPE)
   const image = await agent.images.find(body.Image ?? '')
   const podWord = query.get('pod')
   const name = query.get('name') ?? 'NAME'
   const pod =
     podWord === null
-      ? { ...(await agent.pods.make(implicitPod(body, name, 'id'), POD)), hostname: body.Hostname || CONTAINER }
+      ? {
+          ...(await agent.pods.make(implicitPod(body, name, ids.container), ids.pod)),
+          ...(body.Hostname ? {} : { hostname: ids.container === CONTAINER ? CONTAINER : ids.container.slice(0, 12) }),
+        }
       : agent.pods.find(podWord)
   const record: ContainerRecord = {
-    id: CONTAINER,
+    id: ids.container,
     name,
     podId: pod.id,
     image: { id: image.id, name: body.Image ?? '', diffIds: [] },
@@ -61,15 +68,20 @@ const explainCreate = async (agent: Agent, { raw, query }: Request): Promise<Par
     logStart: 0,
     restarts: 0,
   }
-  const directory = `${agent.node.paths.containers}/${CONTAINER}`
-  const removal = body.HostConfig?.AutoRemove === true ? agent.containers.planRemoval({ directory }, pod) : []
+  return { image, pod, record, directory: `${agent.node.paths.containers}/${ids.container}` }
+}
+
+/** The same functions with the same input as what is run. */
+const explainCreate = async (agent: Agent, request: Request): Promise<Part[]> => {
+  const { pod, record, directory } = await imagineContainer(agent, request)
+  const removal = record.body.HostConfig?.AutoRemove === true ? agent.containers.planRemoval({ directory }, pod) : []
   return [
     {
       when: NOW,
       steps: [...(pod.implicit ? planPodCreation(agent.pods.directory(pod.id)) : []), ...planCreation(directory)],
     },
     {
-      when: query.get('verb') === 'run' ? NOW : 'when it is started',
+      when: request.query.get('verb') === 'run' ? NOW : 'when it is started',
       steps: await planStart(agent, { record, directory }, pod),
     },
     { when: AT_ITS_END, steps: [...planEnd(agent, record, pod), ...removal] },

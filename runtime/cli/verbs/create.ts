@@ -14,6 +14,10 @@ export const verb = defineVerb({
     const request = makeCreateRequest(options, operands, readSurroundings())
     const pulling = { image: request.body.Image, policy: options, logins: openLogins() }
     const client = await agent()
+    if (options['dry-run'] !== undefined) {
+      const { printScript } = await import('../dry-run.ts')
+      return printScript(client, pulling, request)
+    }
     const { Id, Warnings } = await withImage(client, pulling, () => client.post<Created>('/containers/create', request))
     printWarnings(Warnings)
     print(Id)

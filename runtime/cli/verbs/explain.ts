@@ -53,6 +53,11 @@ export const parseExplained = async ([first = '', ...rest]: string[]): Promise<
       first === 'run'
         ? parseOptions(rest, { ...grammar, options: RUN_OPTIONS })
         : parseOptions(rest, { ...grammar, options: CREATE_OPTIONS })
+    if (values['dry-run'] !== undefined)
+      throw badFlag(
+        'explain tells the steps, --dry-run=sh prints them as a script',
+        `glasspod ${first} --dry-run=sh ...`,
+      )
     const { query, body } = makeCreateRequest(values, operands, around)
     return { query: { verb: first, ...query }, body }
   }

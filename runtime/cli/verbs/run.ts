@@ -16,10 +16,15 @@ export const verb = defineVerb({
   exitCodes: 'command',
   async run({ options, operands, agent }) {
     const { detach, tty, interactive: stdin, rm: autoRemove } = options
-    if (!detach) assertTerminal(options)
+    if (!detach && options['dry-run'] === undefined) assertTerminal(options)
     const { query, body } = makeCreateRequest(options, operands, readSurroundings())
     const pulling = { image: body.Image, policy: options, logins: openLogins() }
     const client = await agent()
+    if (options['dry-run'] !== undefined) {
+      const { printScript } = await import('../dry-run.ts')
+      await printScript(client, pulling, { query, body })
+      return 0
+    }
     if (detach) {
       const { Id, Warnings } = await withImage(client, pulling, () =>
         client.post<Created>('/glasspod/run', { query, body }),

@@ -1,0 +1,52 @@
+/** /glasspod/shell: the plan of a container that is not made, as a script that makes it without us. */
+import { overlayLayers } from '../../../images/snapshot.ts'
+import { Failure } from '../../errors.ts'
+import { planCreation } from '../../plan/lifecycle.ts'
+import { planPodCreation } from '../../plan/pod.ts'
+import { formatShell } from '../../see/shell/script.ts'
+import type { Agent } from '../agent.ts'
+import { newId } from '../naming.ts'
+import { readBridge } from '../node-networks.ts'
+import { route, type Request, type Route } from '../http.ts'
+import { imagineContainer } from './explain.ts'
+
+const refuse = (sentence: string, why: string, advice: string): Failure =>
+  new Failure(sentence, { id: 'shell.refused', why, try: advice, exitCode: 125, status: 400 })
+
+const makeScript = async (agent: Agent, request: Request): Promise<string> => {
+  const { image, pod, record, directory } = await imagineContainer(agent, request, { pod: newId(), container: newId() })
+  if (!pod.implicit)
+    throw refuse(
+      `--dry-run=sh makes a pod of its own, and --pod ${pod.name} asks for one that is there`,
+      'the script never calls glasspod, and only glasspod knows that pod',
+      'the same without --pod; or glasspod explain run --pod ...',
+    )
+  if (record.body.Glasspod?.noPivot === true)
+    throw refuse(
+      '--no-pivot is for hosts whose root cannot be left by pivot_root(2), and the script uses that',
+      'after a moved mount and chroot(2) the shell would still stand in the mounts of the host',
+      'the same without --no-pivot',
+    )
+  const podDirectory = agent.pods.directory(pod.id)
+  const leaf = agent.supervisor.cgroup(record, pod)
+  const { layers } = agent.node.paths
+  return formatShell({
+    command: `glasspod ${request.query.get('command') ?? 'run'}`,
+    steps: [
+      ...planPodCreation(podDirectory),
+      ...agent.pods.plan(pod),
+      ...planCreation(directory),
+      ...(await agent.supervisor.plan({ record, directory }, pod)),
+    ],
+    // as the holder was started, see rootless/subids.ts
+    userNamespace: ['--user', '--map-root-user', ...(agent.node.host.mappedIds > 1 ? ['--map-auto'] : [])],
+    user: process.env['USER'] ?? '',
+    places: { container: directory, pod: podDirectory, cgroup: agent.pods.cgroup(pod), leaf, layers },
+    lower: overlayLayers({ layersDirectory: '' }, image).map((path) => path.replace(/^\/+/, '')),
+    network: pod.network === 'bridge' ? readBridge(await agent.network.conflist()) : undefined,
+  })
+}
+
+export const shellRoutes = (agent: Agent): Route[] => [
+  route('POST', '/glasspod/shell', async (request) => ({ script: await makeScript(agent, request) })),
+]

@@ -1,0 +1,23 @@
+/** `--dry-run=sh` of run and create: the plan as a script, and nothing is made. */
+import type { Client } from './client.ts'
+import { withImage, type Pulling } from './create.ts'
+import type { makeCreateRequest } from './create-body.ts'
+import { print } from './output.ts'
+
+/** As it may be typed again: words that a shell would split or expand are quoted. */
+export const quoteCommand = (words: readonly string[]): string =>
+  words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(' ')
+
+export const printScript = async (
+  client: Client,
+  pulling: Pulling,
+  { query, body }: ReturnType<typeof makeCreateRequest>,
+): Promise<void> => {
+  const words = process.argv
+    .slice(2)
+    .filter((word, index, all) => !word.startsWith('--dry-run') && !(word === 'sh' && all[index - 1] === '--dry-run'))
+  const { script } = await withImage(client, pulling, () =>
+    client.post<{ script: string }>('/glasspod/shell', { query: { ...query, command: quoteCommand(words) }, body }),
+  )
+  print(script.replace(/\n$/, ''))
+}

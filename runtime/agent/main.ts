@@ -5,8 +5,10 @@
 import { createServer } from 'node:http'
 import { renameSync, rmSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { setTimeout as delay } from 'node:timers/promises'
 import { isAlive } from '../kernel/processes.ts'
 import { Agent } from './agent.ts'
+import { atMost } from './at-most.ts'
 import { authRoutes } from './api/auth.ts'
 import { containerRoutes } from './api/containers.ts'
 import { createRoutes } from './api/create.ts'
@@ -23,6 +25,10 @@ import { startSpawner } from './spawner.ts'
 
 /** How long the agent stays after the last container and request. */
 const IDLE_MS = 60_000
+/** How long a connection that was made while the socket had its name may wait to be accepted, in a queue of the kernel. */
+const ACCEPT_MS = 20
+/** How long an answer may take when the agent is about to leave. */
+const GRACE_SECONDS = 5
 
 const root = parseArgs({ options: { root: { type: 'string' } } }).values.root
 if (root === undefined) throw new Error('agent: --root is missing')
@@ -44,6 +50,21 @@ const routes = [
 const socket = `${agent.node.paths.run}/agent.sock`
 let idle: NodeJS.Timeout | undefined
 let busy = 0
+let isLeaving = false
+
+/** Requests that wait for nothing: the end waits for them. What watches something goes on with the next agent. */
+const underway = new Set<Promise<void>>()
+const WATCHES = /\/(wait|attach|logs|stats|trace\/[^/?]+)(\?|$)|\/exec\/[^/]+\/start/
+
+const track = (url: string | undefined, work: Promise<void>): void => {
+  if (WATCHES.test(url ?? '')) return
+  underway.add(work)
+  void work.finally(() => underway.delete(work))
+}
+
+const answered = async (): Promise<void> => {
+  while (underway.size > 0) await Promise.allSettled(underway)
+}
 
 /** Starts the countdown anew, or holds it while something runs. */
 const touch = () => {
@@ -53,8 +74,13 @@ const touch = () => {
 
 /** With the holder when nothing runs any more: then the node is gone too. */
 const leave = async (how?: 'with-holder') => {
-  server.close()
+  if (isLeaving) return
+  isLeaving = true
+  // The name goes first: whoever comes now finds no agent, and whoever has come is answered.
   rmSync(socket, { force: true })
+  await delay(ACCEPT_MS)
+  server.close()
+  await atMost(answered(), GRACE_SECONDS)
   await agent.discards.settled()
   await agent.images.close()
   const { holder } = agent.node
@@ -73,6 +99,7 @@ const server = createServer((request, response) => {
     busy--
     touch()
   })
+  track(request.url, new Promise((resolve) => response.once('close', resolve)))
   void serve(routes, request, response)
 })
 server.on('upgrade', (request, stream, head) => {
@@ -81,7 +108,7 @@ server.on('upgrade', (request, stream, head) => {
     busy--
     touch()
   })
-  void upgrade(agent, request, stream, head)
+  track(request.url, upgrade(agent, request, stream, head))
 })
 agent.leave = (how) => void leave(how)
 agent.supervisor.onEnd = touch

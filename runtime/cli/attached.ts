@@ -62,7 +62,7 @@ export const runForeground = async (foreground: Foreground): Promise<number> => 
     const { stream, readExit } = await connect()
     const take = received.take(stream.headers)
     const input = stream.headers.get(INPUT_HEADER)
-    if (tty && stdin) restore ??= enterRawMode()
+    if (tty && stdin) restore ??= await enterRawMode()
     let detached = false
     const carried = (async () => {
       for await (const chunk of stream.output) take(chunk)

@@ -14,7 +14,7 @@ export type Ending = 'ended' | 'detached'
 /** With a terminal it is bytes, without one frames. */
 export const carryStreams = async ({ stream, tty, stdin }: Carried): Promise<Ending> => {
   let ending: Ending = 'ended'
-  const restore = tty && stdin ? enterRawMode() : undefined
+  const restore = tty && stdin ? await enterRawMode() : undefined
   const detach = () => {
     ending = 'detached'
     stream.socket.destroy()

@@ -1,5 +1,4 @@
 /** This side of `-t`: the caller's terminal in raw mode, its size, and what goes back to it at the end. */
-import { spawnSync } from 'node:child_process'
 import { Failure } from '../errors.ts'
 import { makeDetachKeys } from './detach-keys.ts'
 
@@ -27,17 +26,9 @@ export const readSize = (): [number, number] | undefined => {
   return output === undefined || output.rows <= 0 || output.columns <= 0 ? undefined : [output.rows, output.columns]
 }
 
-/**
- * stty(1) with our terminal. Node's setRawMode keeps the output's half cooked (OPOST stays), and the container's terminal
- * has done that work already.
- */
-const stty = (...args: string[]): string => {
-  const { stdout, status } = spawnSync('stty', args, { stdio: ['inherit', 'pipe', 'ignore'], encoding: 'utf8' })
-  return status === 0 ? stdout.trim() : ''
-}
-
 /** Every key goes to the container. Whichever way this process ends, the terminal is as before. */
-export const enterRawMode = (): (() => void) => {
+export const enterRawMode = async (): Promise<() => void> => {
+  const { stty } = await import('./stty.ts')
   const before = stty('-g')
   const restore = () => {
     process.stdin.setRawMode(false)

@@ -6,7 +6,7 @@ import { createServer } from 'node:http'
 import { renameSync, rmSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { setTimeout as delay } from 'node:timers/promises'
-import { isAlive } from '../kernel/processes.ts'
+import { signalProcess } from '../kernel/processes.ts'
 import { Agent } from './agent.ts'
 import { atMost } from './at-most.ts'
 import { authRoutes } from './api/auth.ts'
@@ -86,7 +86,7 @@ const leave = async (how?: 'with-holder') => {
   const { holder } = agent.node
   if (how === 'with-holder') {
     await agent.network.stop()
-    if (holder !== undefined && isAlive(holder)) process.kill(holder.pid, 'SIGKILL')
+    if (holder !== undefined) signalProcess(holder, 'SIGKILL')
     rmSync(`${agent.node.paths.run}/network.json`, { force: true })
   }
   process.exit(0)

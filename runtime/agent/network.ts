@@ -7,7 +7,7 @@ import type { Attachment, PluginHost } from '../../cni/runner.ts'
 import type { Conflist } from '../../cni/conflist.ts'
 import type { PublishHost } from '../../cni/publish.ts'
 import { Failure, isFailure } from '../errors.ts'
-import { isAlive, type ProcessIdentity, readIdentity } from '../kernel/processes.ts'
+import { isAlive, type ProcessIdentity, readIdentity, signalProcess } from '../kernel/processes.ts'
 import { namespacePath } from '../kernel/namespaces.ts'
 import { launchProgram } from '../launch.ts'
 import { planNetworkHolder } from '../rootless/plan-node.ts'
@@ -179,6 +179,6 @@ export class Network {
       const { stopUplink } = await import('../rootless/uplink.ts')
       await stopUplink(note.uplink)
     }
-    if (isAlive(note.holder)) process.kill(note.holder.pid, 'SIGTERM')
+    signalProcess(note.holder, 'SIGTERM')
   }
 }

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { Failure } from '../errors.ts'
 import { executeSteps, undoSteps, type Execution, type Watch } from '../execute.ts'
 import { readHandedDown } from '../kernel/cgroups/controllers.ts'
-import { isAlive, readIdentity } from '../kernel/processes.ts'
+import { isAlive, readIdentity, signalProcess } from '../kernel/processes.ts'
 import { launchProgram } from '../launch.ts'
 import { planLimits } from '../plan/limits.ts'
 import { planPodCreation, planPodRemoval, planPodSteps } from '../plan/pod.ts'
@@ -268,7 +268,7 @@ export class Pods {
 
   private async endPause(pod: PodRecord): Promise<void> {
     if (pod.pause === undefined) return
-    if (isAlive(pod.pause)) process.kill(pod.pause.pid, 'SIGKILL')
+    signalProcess(pod.pause, 'SIGKILL')
     await whenGone(pod.pause)
     delete pod.pause
   }
@@ -279,7 +279,7 @@ export class Pods {
    */
   async stop(pod: PodRecord, watch?: Watch, goes = false): Promise<void> {
     // The end of a namespace takes its interfaces along: the plugin then has an address to give back, and no more.
-    if (pod.pause !== undefined && isAlive(pod.pause)) process.kill(pod.pause.pid, 'SIGKILL')
+    if (pod.pause !== undefined) signalProcess(pod.pause, 'SIGKILL')
     const failures = await undoSteps(this.plan(pod), this.execution(pod, watch))
     delete pod.ip
     if (!goes) this.records.write(pod)

@@ -8,7 +8,7 @@ import { executeSteps, type Effect, type Watch } from '../execute.ts'
 import { readHandedDown } from '../kernel/cgroups/controllers.ts'
 import { isFrozen } from '../kernel/cgroups/freezer.ts'
 import { killAll } from '../kernel/cgroups/leaf.ts'
-import { isAlive, readIdentity, readParent } from '../kernel/processes.ts'
+import { isAlive, readIdentity, readParent, signalProcess } from '../kernel/processes.ts'
 import { planKillHard, planSignal, planThaw, planWait } from '../plan/lifecycle.ts'
 import { planCgroupRemoval } from '../plan/pod.ts'
 import type { Step } from '../plan/step.ts'
@@ -307,8 +307,8 @@ export class Supervisor {
     }
     const cgroup = this.cgroup(container.record)
     if (cgroup !== undefined && existsSync(cgroup) && killAll(cgroup)) return
-    if (container.isRunning && container.record.process !== undefined && isAlive(container.record.process))
-      process.kill(container.record.process.pid, 'SIGKILL')
+    if (container.isRunning && container.record.process !== undefined)
+      signalProcess(container.record.process, 'SIGKILL')
   }
 
   planHardEnd({ record }: Container): Step[] {

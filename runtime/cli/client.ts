@@ -202,9 +202,12 @@ export class Client {
   }
 }
 
-/** What only reads, what was refused, and a pull (its layers are kept) may be sent twice; nothing else. */
+/**
+ * What only reads, what was refused, a pull (its layers are kept) and an exec that is made and not started (the agent
+ * forgets it when it ends) may be sent twice; nothing else.
+ */
 const mayRepeat = ({ method, path }: Exchange, { status }: Answer): boolean =>
-  method === 'GET' || status >= 400 || path.startsWith('/images/create')
+  method === 'GET' || status >= 400 || /^\/images\/create|^\/containers\/[^/]+\/exec(\?|$)/.test(path)
 
 // eslint-disable-next-line @typescript-eslint/require-await -- a body that was read already, in the form of one that was not
 async function* replay(body: Buffer): AsyncGenerator<Buffer> {

@@ -1,4 +1,5 @@
 /** What /proc says of a process (proc(5)): whether it lives, and which process it is. */
+import { errnoOf } from '../errors.ts'
 import { readFileSync } from 'node:fs'
 
 export interface ProcessIdentity {
@@ -49,5 +50,15 @@ export const readComm = (pid: number): string | undefined => {
     return readFileSync(`/proc/${pid}/comm`, 'utf8').trimEnd()
   } catch {
     return undefined
+  }
+}
+
+/** kill(2) of the very process that was meant; one that is gone, or goes at this moment, needs none. */
+export const signalProcess = (identity: ProcessIdentity, signal: NodeJS.Signals): void => {
+  if (!isAlive(identity)) return
+  try {
+    process.kill(identity.pid, signal)
+  } catch (error) {
+    if (errnoOf(error) !== 'ESRCH') throw error
   }
 }

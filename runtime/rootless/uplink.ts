@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Failure } from '../errors.ts'
-import { isAlive, readIdentity, type ProcessIdentity } from '../kernel/processes.ts'
+import { isAlive, readIdentity, signalProcess, type ProcessIdentity } from '../kernel/processes.ts'
 import { failureFacts } from '../see/doctor/probe.ts'
 import { readTun, readUplinkProgram, TUN_DEVICE, UPLINK_PROGRAM, type UplinkProgram } from '../see/doctor/uplink.ts'
 import { planPasta, PASTA_DEVICE } from './uplink-pasta.ts'
@@ -209,7 +209,7 @@ export const isUplinkRunning = (uplink: Uplink): boolean => isAlive(uplink)
 /** Ends the uplink and returns when it is gone; that it was gone already is no error. It has nothing to save, and
     pasta, first process of a pid namespace, does not notice a mild signal. */
 export const stopUplink = async (uplink: Uplink): Promise<void> => {
-  if (isUplinkRunning(uplink)) process.kill(uplink.pid, 'SIGKILL')
+  signalProcess(uplink, 'SIGKILL')
   const deadline = Date.now() + END_TIMEOUT_MS
   while (isUplinkRunning(uplink) && Date.now() < deadline) await pause(POLL_MS)
   if (uplink.apiSocket !== undefined) await rm(uplink.apiSocket, { force: true })

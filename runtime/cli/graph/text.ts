@@ -23,9 +23,9 @@ const formatRows = (graph: Graph, shared: Shared, paint: Paint, narrow: boolean)
     return paintShared(number, narrow ? letterOf(number) : `${inode} ${letterOf(number)}`, paint)
   }
   return formatTable(
-    ['POD', 'NAME', 'KIND', 'PID', ...graph.namespaces.map((name) => name.toUpperCase())],
+    ['POD', 'NAME', ...(narrow ? [] : ['KIND']), 'PID', ...graph.namespaces.map((name) => name.toUpperCase())],
     graph.rows.map(({ pod, name, kind, pid, inodes }: GraphRow) => [
-      ...[pod || '-', name, kind, pid.toString()].map(printable),
+      ...[pod || '-', name, ...(narrow ? [] : [kind]), pid.toString()].map(printable),
       ...graph.namespaces.map((namespace) => formatInode(namespace, inodes[namespace])),
     ]),
   )

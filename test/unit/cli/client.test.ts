@@ -249,6 +249,12 @@ describe('an agent of another build', () => {
     expect(seen).toEqual(['POST /containers/create', 'POST /glasspod/agent/reexec'])
   })
 
+  it('is asked again for an exec, which it would forget', async () => {
+    const client = await upgradable()
+    expect(await client.post('/containers/a/exec')).toMatchObject({ build: 'new' })
+    expect(seen).toEqual(['POST /containers/a/exec', 'POST /glasspod/agent/reexec', 'POST /containers/a/exec'])
+  })
+
   it('may refuse, and is asked again', async () => {
     const client = await upgradable(true)
     expect(await client.post('/containers/create')).toMatchObject({ build: 'new' })

@@ -119,8 +119,8 @@ describe('as text', () => {
 
   it('with letters, and a list of them, where there is not', () => {
     const text = formatText(GRAPH, plain, 40)
-    expect(text).toMatch(/^shop +pause +pause +11 +a +a$/m)
-    expect(text).toMatch(/^other +pause +pause +13 +- +own$/m)
+    expect(text).toMatch(/^shop +pause +11 +a +a$/m)
+    expect(text).toMatch(/^other +pause +13 +- +own$/m)
     expect(text).toMatch(/^net {4}a 3$/m)
   })
 

@@ -26,7 +26,8 @@ export const classify = ({ argv, exe }: Process, home: string, run: string): Sha
   if (program === 'catatonit' && argv[1] === '-P') return 'holder'
   if (![...argv, exe].some((word) => word.includes(`${home}/`) || word.includes(`${run}/`))) return undefined
   if (UPLINK.test(program)) return 'uplink'
-  if (argv.some((word) => word.endsWith('/agent.cjs'))) return 'agent'
+  // what starts programs for the agent ends with it
+  if (argv.some((word) => word.endsWith('/agent.cjs')) || program === './spawner') return 'agent'
   if (/\/\.?holder[^/]*$/.test(program)) return 'holder'
   return 'container'
 }

@@ -46,6 +46,7 @@ test.each([
   ['agent', '/usr/bin/node /w/glasspod/root/lib/current/agent.cjs --root /w/glasspod/root'],
   ['uplink', '/usr/bin/slirp4netns --api-socket=/w/run-glasspod/x/slirp4netns.sock 12 tap0'],
   ['uplink', '/w/run-glasspod/x/net-holder'],
+  ['agent', './spawner', '/w/run-glasspod/x/spawner (deleted)'],
   ['holder', '/w/glasspod/root/lib/.holder.12'],
   ['holder', 'catatonit -P'],
   ['container', '/w/glasspod/root/pods/1/pause'],

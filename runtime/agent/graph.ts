@@ -5,6 +5,7 @@ import { NAMESPACES, namespacePath, readNamespaceInode } from '../kernel/namespa
 import { isAlive, readComm } from '../kernel/processes.ts'
 import { runProgram } from '../rootless/run-program.ts'
 import { parseIdRanges } from '../see/host/id-map.ts'
+import { DELEGATION_REMEDY } from '../rootless/cgroup-delegation.ts'
 import type { Agent } from './agent.ts'
 import type { PodRecord } from './records.ts'
 
@@ -69,7 +70,7 @@ export const readCgroups = (agent: Agent) => {
   const { cgroup, holder } = agent.node
   if (cgroup !== undefined) return { available: true, ...describeCgroup(agent, readTree(cgroup)) }
   const reason = holder?.cgroupReason ?? 'no cgroup directory is delegated to this user'
-  return { available: false, reason, ...NO_CGROUP }
+  return { available: false, reason, remedy: DELEGATION_REMEDY, ...NO_CGROUP }
 }
 
 /** The node's, with the map that it was given; its parent is that of whoever started it. */

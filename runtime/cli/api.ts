@@ -166,6 +166,8 @@ export interface CgroupNode {
 export interface CgroupTree extends CgroupNode {
   available: boolean
   reason?: string
+  /** What to do about it. */
+  remedy?: string
 }
 export interface PullEvent {
   status?: string

@@ -42,13 +42,14 @@ export interface Delegation {
   own: string | undefined
   /** The highest directory of the chain that is ours. */
   base: string | undefined
-  /** Why there is none, and the remedy. */
+  /** Why there is none. */
   reason: string | undefined
 }
 
-const REMEDY =
-  'try: in a session of systemd, loginctl enable-linger; ' +
-  'or sudo glasspod, which goes on as the system user with a directory of its own'
+/** What to do where nothing is delegated. */
+export const DELEGATION_REMEDY =
+  'in a session of systemd: loginctl enable-linger; or sudo glasspod, which goes on as the system user with a directory ' +
+  'of its own'
 
 /** Pure: `isWritable` tells of a path whether we may write it. */
 export const findDelegation = (
@@ -60,7 +61,7 @@ export const findDelegation = (
   const cgroupPath = parseOwnCgroup(cgroup)
   const chain = mount === undefined || cgroupPath === undefined ? [] : listChain(mount, cgroupPath)
   const facts = { mountPoint: mount?.mountPoint, own: chain[0] }
-  const none = (reason: string) => ({ ...facts, base: undefined, reason: `${reason}; ${REMEDY}` })
+  const none = (reason: string) => ({ ...facts, base: undefined, reason })
   if (mount === undefined) return none('no cgroup2 filesystem is mounted here')
   if (cgroupPath === undefined) return none('this process has no cgroup of version 2')
   if (chain.length === 0) return none(`the cgroup of this process, ${cgroupPath}, is not below ${mount.mountPoint}`)

@@ -98,7 +98,7 @@ const readPlace = async (host: Host): Promise<Found> => {
   const { base, reason } = readDelegation()
   if (base !== undefined && !isManaged(base, host.uid)) return inTrial(base)
   const manager = findUserManager(host.uid, withSbin(host.env['PATH']))
-  if (manager === undefined) return none(reason?.split('; try:')[0])
+  if (manager === undefined) return none(reason)
   const env = { ...host.env, XDG_RUNTIME_DIR: manager.runtimeDirectory }
   const scope = await attempt([...planScope('glasspod-doctor'), 'sh', '-c', TELL], { env })
   const [directory = '', ...controllers] = scope.printed.split(/\s+/)

@@ -33,8 +33,8 @@ describe('cgroup', () => {
   })
 
   it('says why there is none', () => {
-    expect(formatCgroups({ ...tree, available: false, reason: 'cgroup2 is mounted read-only' }, plain)).toBe(
-      'no cgroups here: cgroup2 is mounted read-only',
-    )
+    expect(
+      formatCgroups({ ...tree, available: false, reason: 'cgroup2 is mounted read-only', remedy: 'another' }, plain),
+    ).toBe('no cgroups here: cgroup2 is mounted read-only\n try    another')
   })
 })

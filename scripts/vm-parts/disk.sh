@@ -58,10 +58,12 @@ make_tree() {
   apt-config dump --format '%F "%v";%n' Acquire | grep -v '""' >"$work/apt.conf" || :
   mode=unshare
   [ "$(id -u)" != 0 ] || mode=root
+  emulated=
+  if ! is_native; then mode=root emulated=with_emulation; fi
   # the packages that vm-provision would install one step later, in one go
   packages=$GUEST_PACKAGES,$("$here/setup" --list --test | awk '{ printf "%s%s", comma, $1; comma = "," }')
   list_archives >"$work/sources.list"
-  KERNEL=$(kernel_package) TMPDIR=$work mmdebstrap --mode="$mode" --variant=minbase --architectures="$arch" \
+  KERNEL=$(kernel_package) TMPDIR=$work $emulated mmdebstrap --mode="$mode" --variant=minbase --architectures="$arch" \
     --aptopt="$work/apt.conf" --include="$packages" --skip=cleanup/reproducible \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' \
@@ -97,6 +99,8 @@ make_image() {
   chmod 0600 "$work/swap.img"
   as_owner_of_all sh -c "$MAKE_IMAGE" sh "$work" "$DISK_SIZE" >>"$log" 2>&1 ||
     fail_log disk 'the file system could not be made (mke2fs)' "$log" "see whether there is room: df -h $cache"
+  is_native || unpack_kernel "$work/vmlinuz" >>"$log" 2>&1 ||
+    fail_log disk 'the kernel could not be unpacked' "$log"
 }
 
 build_disk() {
@@ -109,7 +113,7 @@ build_disk() {
   chmod 0711 "$work"
   say "disk: Node.js and npm from the npm registry"
   gather_inputs
-  say "disk: Debian $SUITE, $arch, from $(find_mirror Debian http://deb.debian.org/debian), takes about a minute (log: $log)"
+  say "disk: Debian $SUITE, $arch, from $(find_mirror Debian http://deb.debian.org/debian), takes $(is_native && echo 'about a minute' || echo 'ten minutes and more') (log: $log)"
   make_tree
   say 'disk: file system'
   make_image
@@ -122,11 +126,15 @@ build_disk() {
 # the checkout where the processors are alike, else the same for the other one.
 build_modules() {
   log=$cache/modules-$arch.log
-  tree=$checkout/node_modules
-  if ! is_native; then
+  tree=$modules.tree/node_modules
+  rm -rf "$modules.tree"
+  mkdir -p "$tree"
+  if is_native; then
+    # not what a test runner left there: it would be root's
+    rsync --archive --exclude='/.vite*' --exclude=/.cache "$checkout/node_modules/" "$tree/" >"$log" 2>&1 ||
+      fail_log modules 'the Node modules could not be copied' "$log" 'scripts/setup'
+  else
     say "modules: npm ci for $arch (log: $log)"
-    tree=$modules.tree/node_modules
-    mkdir -p "$modules.tree"
     cp "$checkout/package.json" "$checkout/package-lock.json" "$modules.tree/"
     (cd "$modules.tree" && npm ci --ignore-scripts --no-audit --no-fund --os=linux --cpu="$(npm_arch)" --libc=glibc) \
       >"$log" 2>&1 || fail_log modules 'npm ci failed' "$log" 'npm ping'

@@ -40,11 +40,11 @@ const planStart = async (agent: Agent, container: Pick<Container, 'record' | 'di
   ...(await agent.supervisor.plan(container, pod)),
 ]
 
-/** A container that is not made: its records as they would be, and nothing is run. */
+/** A container that is not made, under names that nothing has: its records as they would be. */
 export const imagineContainer = async (
   agent: Agent,
   { raw, query }: Request,
-  ids: { pod: string; container: string } = { pod: POD, container: CONTAINER },
+  names: { pod: string; container: string; hostname: string } = { pod: POD, container: CONTAINER, hostname: CONTAINER },
 ) => {
   const body = await readBody<CreateBody>(raw, CREATE_SHAPE)
   const image = await agent.images.find(body.Image ?? '')
@@ -53,12 +53,12 @@ export const imagineContainer = async (
   const pod =
     podWord === null
       ? {
-          ...(await agent.pods.make(implicitPod(body, name, ids.container), ids.pod)),
-          ...(body.Hostname ? {} : { hostname: ids.container === CONTAINER ? CONTAINER : ids.container.slice(0, 12) }),
+          ...(await agent.pods.make(implicitPod(body, name, 'id'), names.pod)),
+          hostname: body.Hostname || names.hostname,
         }
       : agent.pods.find(podWord)
   const record: ContainerRecord = {
-    id: ids.container,
+    id: names.container,
     name,
     podId: pod.id,
     image: { id: image.id, name: body.Image ?? '', diffIds: [] },
@@ -68,7 +68,7 @@ export const imagineContainer = async (
     logStart: 0,
     restarts: 0,
   }
-  return { image, pod, record, directory: `${agent.node.paths.containers}/${ids.container}` }
+  return { image, pod, record, directory: `${agent.node.paths.containers}/${names.container}` }
 }
 
 /** The same functions with the same input as what is run. */

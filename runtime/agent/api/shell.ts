@@ -14,7 +14,9 @@ const refuse = (sentence: string, why: string, advice: string): Failure =>
   new Failure(sentence, { id: 'shell.refused', why, try: advice, exitCode: 125, status: 400 })
 
 const makeScript = async (agent: Agent, request: Request): Promise<string> => {
-  const { image, pod, record, directory } = await imagineContainer(agent, request, { pod: newId(), container: newId() })
+  const id = newId()
+  const names = { pod: newId(), container: id, hostname: id.slice(0, 12) }
+  const { image, pod, record, directory } = await imagineContainer(agent, request, names)
   if (!pod.implicit)
     throw refuse(
       `--dry-run=sh makes a pod of its own, and --pod ${pod.name} asks for one that is there`,

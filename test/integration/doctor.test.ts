@@ -89,7 +89,7 @@ const CONDITIONS: { wrong: string; script: string; id: string; status: string; f
   },
   {
     wrong: 'a read-only /proc/sys',
-    script: 'mount --bind /proc/sys /proc/sys; mount -o remount,ro,bind /proc/sys',
+    script: 'mount --rbind /proc/sys /proc/sys; mount -o remount,ro,bind /proc/sys',
     id: 'network.forward',
     status: 'blocker',
     found: /Read-only file system/,

@@ -52,7 +52,7 @@ describe('the root directory', () => {
   })
 
   test('foreign files are left alone', async () => {
-    mkdirSync(root)
+    mkdirSync(root, { mode: 0o755 })
     writeFileSync(`${root}/thesis.txt`, '')
     const { message, facts } = await failureOf(() => prepareRoot(root))
     expect(message).toBe(`root directory ${root} has other things in it`)

@@ -9,14 +9,15 @@ export const PASTA_DEVICE = 'tap0'
 const DNS = '169.254.1.1'
 
 /**
- * The namespace goes in as an open descriptor: pasta drops its capabilities before it opens `/proc/PID/ns/net`, which
- * the kernel then refuses to a process inside the same user namespace (ptrace(2), access mode checks).
+ * The namespace goes in as an open descriptor: pasta of 2023 drops its capabilities before it opens `/proc/PID/ns/net`,
+ * which the kernel then refuses to a process inside the same user namespace (ptrace(2), access mode checks). pasta of 2025
+ * closes what it inherits before it looks, and may open that path: so both are tried.
  *
  * `--no-map-gw`: else the gateway's address would lead to the host's own loopback. `none` four times: nothing is
  * forwarded that was not asked for.
- * @param netnsFd a descriptor of the node's network namespace, inherited by pasta
+ * @param netns path of the node's network namespace
  */
-export const planPasta = (netnsFd: number, runDir: string): UplinkPlan & { pidFile: string } => {
+export const planPasta = (netns: string, runDir: string): UplinkPlan & { pidFile: string } => {
   const pidFile = `${runDir}/pasta.pid`
   return {
     program: 'pasta',
@@ -29,7 +30,7 @@ export const planPasta = (netnsFd: number, runDir: string): UplinkPlan & { pidFi
       ...['--dns-forward', DNS],
       ...['--ns-ifname', PASTA_DEVICE],
       ...['--pid', pidFile],
-      ...['--netns', `/proc/self/fd/${netnsFd}`],
+      ...['--netns', netns],
     ],
     ready: 'exit',
     pidFile,

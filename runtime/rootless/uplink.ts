@@ -114,7 +114,9 @@ export const planUplink = (
   { netnsPid, runDir }: Pick<UplinkChoice, 'netnsPid' | 'runDir'>,
   guarded = false,
 ): UplinkPlan =>
-  program === 'slirp4netns' ? planSlirp4netns(netnsPid, runDir, INHERITED_FD, guarded) : planPasta(INHERITED_FD, runDir)
+  program === 'slirp4netns'
+    ? planSlirp4netns(netnsPid, runDir, INHERITED_FD, guarded)
+    : planPasta(`/proc/self/fd/${INHERITED_FD}`, runDir)
 
 const readLogTail = async (log: string): Promise<string> => {
   const text = await readFile(log, 'utf8').catch(() => '')
@@ -183,7 +185,10 @@ export const startUplink = async (choice: UplinkChoice): Promise<Uplink> => {
   await mkdir(choice.runDir, { recursive: true, mode: 0o700 })
   // a socket that a killed predecessor left behind would make bind(2) fail
   for (const path of [plan.apiSocket, plan.pidFile]) if (path !== undefined) await rm(path, { force: true })
-  const pid = await launch(plan, choice, file)
+  const pid = await launch(plan, choice, file).catch((error: unknown) => {
+    if (program !== 'pasta') throw error
+    return launch(planPasta(readHolderNamespace(choice.netnsPid), choice.runDir), choice, file)
+  })
   const identity = readIdentity(pid)
   if (identity === undefined || !isAlive(identity)) {
     throw new Failure(`uplink: ${program} (pid ${pid}) ended as soon as it was ready`, {

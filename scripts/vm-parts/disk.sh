@@ -130,7 +130,7 @@ build_modules() {
   rm -rf "$modules.tree"
   mkdir -p "$tree"
   if is_native; then
-    # not what a test runner left there: it would be root's
+    # not what a test runner left there
     rsync --archive --exclude='/.vite*' --exclude=/.cache "$checkout/node_modules/" "$tree/" >"$log" 2>&1 ||
       fail_log modules 'the Node modules could not be copied' "$log" 'scripts/setup'
   else
@@ -139,6 +139,8 @@ build_modules() {
     (cd "$modules.tree" && npm ci --ignore-scripts --no-audit --no-fund --os=linux --cpu="$(npm_arch)" --libc=glibc) \
       >"$log" 2>&1 || fail_log modules 'npm ci failed' "$log" 'npm ping'
   fi
+  # pod may do with them what npm does; where we are not root, they stay ours, and are for reading
+  [ "$(id -u)" != 0 ] || chown -R 1000:1000 "$tree"
   say 'modules: disk of the Node modules'
   rm -f "$modules.making"
   # 1000: pod, the first user of the machine

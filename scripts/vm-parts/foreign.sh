@@ -28,6 +28,7 @@ with_emulation() {
 # newuidmap(1) knows subordinate ids only, and root needs none: the map is written from outside.
 with_identity_map() {
   mkfifo "$work/mapped"
+  # shellcheck disable=SC2016 # runs there
   unshare --user --mount -- sh -c 'read -r go <"$0" && exec setpriv --reuid 0 --regid 0 --clear-groups -- "$@"' \
     "$work/mapped" "$@" &
   inner=$!

@@ -1,0 +1,53 @@
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { Failure } from '../../errors.ts'
+import { defineVerb } from '../verb.ts'
+
+/** The tutorials are a program of their own, beside this one: zx takes longer to load than all of this. */
+const PROGRAM = `${__dirname}/scripts/learn.mjs`
+
+/** Started by root, the system user plays: a level that passes by being root would teach nothing. */
+const becomeOrdinary = async (root: string): Promise<void> => {
+  if (process.getuid?.() !== 0) return
+  const { becomeSystemUser, refuseWithoutUser } = await import('../../rootless/system-user.ts')
+  await becomeSystemUser({ root, start: false, bundle: undefined })
+  if (process.getuid?.() === 0) throw refuseWithoutUser()
+  if (!existsSync(PROGRAM))
+    throw new Failure(`the system user cannot read ${PROGRAM}`, {
+      id: 'learn.program',
+      why: 'started by root, the tutorials are played as the user glasspod',
+      try: 'as an ordinary user: glasspod learn; or a checkout that others may read',
+    })
+}
+
+export const verb = defineVerb({
+  options: {
+    auto: { type: 'boolean', about: 'play by itself, with pauses: for a talk' },
+    ci: { type: 'boolean', about: 'play by itself, without pauses; exits with 1 where a check fails' },
+    watch: { type: 'boolean', about: 'print a command for a second terminal' },
+    lang: {
+      type: 'string',
+      metavar: 'en|zh',
+      choices: ['en', 'zh'],
+      about: 'the language (by default that of the locale)',
+    },
+  },
+  operands: { usage: '[LEVEL...]', min: 0, max: Infinity },
+  example: 'glasspod learn 04',
+  exitCodes: { '0': 'all checks held', '1': 'one did not', '125': 'glasspod could not do it' },
+  async run({ options, operands, root }) {
+    if (!existsSync(PROGRAM))
+      throw new Failure(`${PROGRAM} is missing`, { id: 'learn.program', try: 'scripts/setup, or npm run build' })
+    await becomeOrdinary(root)
+    const { NODE_EXTRA_CA_CERTS: _slow, ...env } = process.env
+    const flags = (['auto', 'ci', 'watch'] as const).flatMap((name) => (options[name] ? [`--${name}`] : []))
+    const language = options.lang === undefined ? [] : ['--lang', options.lang]
+    const child = spawn(process.execPath, [PROGRAM, ...flags, ...language, '--', ...operands], {
+      stdio: 'inherit',
+      env,
+    })
+    // Ctrl-C reaches the child by itself, which takes everything back; here it would end the wait for that
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal))
+    return new Promise<number>((resolve) => child.once('exit', (code) => resolve(code ?? 125)))
+  },
+})

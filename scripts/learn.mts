@@ -1,0 +1,85 @@
+/** The tutorials: `glasspod learn` starts this, as the user who is to play. */
+import { parseArgs } from 'node:util'
+import { chalk } from 'zx'
+import { LANGUAGES, type Language, type Level } from './tutorials/level.ts'
+import { LEVELS } from './tutorials/levels.ts'
+import { playLevel, Stopped, type Speed } from './tutorials/play.ts'
+import { SAY, chooseLanguage, say, sayCommand, sayFault, sayHeading } from './tutorials/say.ts'
+import { makePlace, type Place } from './tutorials/stage.ts'
+
+const NUMBER_OF_SIGNAL = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const
+
+const { values, positionals } = parseArgs({
+  options: {
+    auto: { type: 'boolean', default: false },
+    ci: { type: 'boolean', default: false },
+    watch: { type: 'boolean', default: false },
+    lang: { type: 'string' },
+  },
+  allowPositionals: true,
+})
+const language: Language = LANGUAGES.find((known) => known === values.lang) ?? chooseLanguage(process.env)
+const speed: Speed = values.ci ? 'ci' : values.auto ? 'auto' : 'interactive'
+
+const listLevels = (): void => {
+  sayHeading(SAY.levels[language])
+  for (const { id, title } of LEVELS) say(`  ${id}  ${title[language]}`)
+  say('')
+  say(`${SAY.play[language]}: glasspod learn 00`)
+}
+
+let place: Place | undefined
+
+/** Whatever happens, all is taken back once. */
+const takeBack = async (): Promise<boolean> => {
+  const faults = (await place?.end()) ?? []
+  place = undefined
+  for (const fault of faults) sayFault(`${SAY.leftover[language]} ${fault}`)
+  return faults.length === 0
+}
+
+const play = async (level: Level): Promise<boolean> => {
+  if (level.needs?.isThere() === false) {
+    say(`${level.id}  ${SAY.left[language]} ${level.needs.name}`)
+    return true
+  }
+  if (level.image === true) say(chalk.dim(`… ${SAY.image[language]}`))
+  place = await makePlace({ image: level.image === true })
+  const { directory, shell } = place
+  const right = await playLevel(level, { directory, shell, language, speed }, values.watch)
+  const clean = await takeBack()
+  if (right && clean) say(`\n${chalk.green(SAY.done[language])}`)
+  return right && clean
+}
+
+for (const [name, number] of Object.entries(NUMBER_OF_SIGNAL))
+  process.on(name, () => {
+    say(`\n${SAY.cleaning[language]}`)
+    void takeBack().then(() => process.exit(128 + number))
+  })
+
+if ((process.env['NO_COLOR'] ?? '') !== '') chalk.level = 0
+const unknown = positionals.find((word) => !LEVELS.some(({ id, name }) => id === word || name === word))
+if (unknown !== undefined) {
+  console.error(`error: there is no level ${unknown}\n try    glasspod learn, which lists them`)
+  process.exit(125)
+}
+const wanted = LEVELS.filter(({ id, name }) => positionals.includes(id) || positionals.includes(name))
+if (wanted.length === 0) listLevels()
+try {
+  for (const level of wanted) {
+    if (!(await play(level))) {
+      process.exitCode = 1
+      break
+    }
+    const next = LEVELS[LEVELS.indexOf(level) + 1]
+    if (next !== undefined && speed !== 'ci') {
+      say(`${SAY.next[language]} ${next.id}  ${next.title[language]}`)
+      sayCommand(`glasspod learn ${next.id}`)
+    }
+  }
+} catch (error) {
+  if (!(error instanceof Stopped)) throw error
+} finally {
+  await takeBack()
+}

@@ -1,0 +1,57 @@
+/** What a level of the tutorials is made of. Everything that is said is there in every language, or does not compile. */
+
+export const LANGUAGES = ['en', 'zh'] as const
+export type Language = (typeof LANGUAGES)[number]
+export type Text = Record<Language, string>
+
+/** What the checks of a level look with: at the kernel, and at what the reader's shell knows. */
+export interface Witness {
+  /** A variable of the shell. */
+  value: (name: string) => Promise<string>
+  /** The same as a number: a pid. */
+  pid: (name: string) => Promise<number>
+  /** A file below the level's directory, or an absolute one; '' where it cannot be read. */
+  read: (path: string) => string
+  /** Inode number of a namespace of a process, or of our own. */
+  namespace: (pid: number | 'self', kind: string) => string
+  /** A field of /proc/PID/status. */
+  status: (pid: number, field: string) => string
+  /** What the last command printed, and its exit code. */
+  output: string
+  exitCode: number
+  /** The level's directory. */
+  directory: string
+}
+
+export interface Step {
+  /** What comes, and why: one or two sentences. */
+  say: Text
+  /** Given to the reader's shell, a POSIX one. */
+  run: string
+  /** Must this fail? Then this is what the failure teaches. */
+  fails?: Text
+  /** What is to be seen in the kernel now. Asked again until it holds, or five seconds have passed. */
+  check: (witness: Witness) => Promise<boolean> | boolean
+  /** What the check looks at, as a fact. */
+  fact: Text
+  /** What to say when it does not hold: what was probably left out. */
+  nearly: Text
+}
+
+export interface Level {
+  /** Two digits. */
+  id: string
+  /** As the file is called. */
+  name: string
+  title: Text
+  /** A few lines. */
+  concept: Text
+  /** What to type in a second terminal, to see it from there. */
+  watch: string
+  /** What has to be there beyond a user namespace; a level is left out by that name. */
+  needs?: { name: string; isThere: () => boolean }
+  /** Whether `$IMAGE` is to be in the store of `glasspod`. */
+  image?: boolean
+  steps: readonly Step[]
+  question: { ask: Text; answer: Text }
+}

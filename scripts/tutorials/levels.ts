@@ -1,0 +1,11 @@
+/** The levels in their order. */
+import type { Level } from './level.ts'
+import { level as process } from './levels/00-process.ts'
+import { level as chroot } from './levels/01-chroot.ts'
+import { level as mounts } from './levels/02-mounts.ts'
+import { level as layers } from './levels/03-layers.ts'
+import { level as pid } from './levels/04-pid.ts'
+import { level as utsIpc } from './levels/05-uts-ipc.ts'
+import { level as users } from './levels/06-users.ts'
+
+export const LEVELS: readonly Level[] = [process, chroot, mounts, layers, pid, utsIpc, users]

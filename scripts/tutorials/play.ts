@@ -1,0 +1,104 @@
+/** Plays one level: shows each step, runs it, looks at the kernel, and takes everything back at the end. */
+import { setTimeout as pause } from 'node:timers/promises'
+import { chalk, question } from 'zx'
+import type { Language, Level, Step, Witness } from './level.ts'
+import { SAY, say, sayCommand, sayFact, sayFault, sayHeading, sayOutput, sayText } from './say.ts'
+import type { Ended, Shell } from './shell.ts'
+import { makeWitness } from './witness.ts'
+
+/** How fast: who reads presses keys, a talk has pauses, a test has neither. */
+export type Speed = 'interactive' | 'auto' | 'ci'
+
+export interface Player {
+  shell: Shell
+  directory: string
+  language: Language
+  speed: Speed
+}
+
+/** The reader wants to stop. */
+export class Stopped extends Error {}
+
+const AUTO_MS = 2500
+const CHECK_TRIES = 250
+const CHECK_MS = 20
+
+const ask = async (prompt: string): Promise<string> => {
+  const answer = (await question(chalk.dim(`${prompt} › `))).trim()
+  if (answer === 'q') throw new Stopped()
+  return answer
+}
+
+/** What is to be run: the step's command, another one, or nothing. */
+const choose = async ({ run }: Step, { speed, language }: Player): Promise<string | undefined> => {
+  if (speed === 'auto') await pause(AUTO_MS)
+  if (speed !== 'interactive') return run
+  const answer = await ask(SAY.enter[language])
+  return answer === '' ? run : answer === 's' ? undefined : answer
+}
+
+/** A program that was started in the background takes a moment to be what it is to become. */
+const holds = async ({ check }: Step, witness: Witness): Promise<boolean> => {
+  for (let tries = 0; tries < CHECK_TRIES; tries += 1) {
+    if (await check(witness)) return true
+    await pause(CHECK_MS)
+  }
+  return false
+}
+
+const isRight = async (step: Step, ended: Ended, player: Player): Promise<boolean> => {
+  const { language } = player
+  if (step.fails !== undefined && ended.exitCode === 0) {
+    sayFault(SAY.didNotFail[language])
+    return false
+  }
+  if (!(await holds(step, makeWitness(player.shell, player.directory, ended)))) {
+    sayFault(step.nearly[language])
+    return false
+  }
+  sayFact(step.fact[language])
+  if (step.fails !== undefined) sayText(step.fails[language], '  ')
+  return true
+}
+
+/** @returns whether the kernel shows what it should */
+const playStep = async (step: Step, player: Player): Promise<boolean> => {
+  const { language, speed, shell } = player
+  say('')
+  sayText(step.say[language])
+  if (step.fails !== undefined) say(chalk.dim(`(${SAY.mustFail[language]})`))
+  sayCommand(step.run)
+  for (;;) {
+    const command = await choose(step, player)
+    if (command === undefined) return true
+    const ended = await shell.run(command)
+    sayOutput(ended.output)
+    if (await isRight(step, ended, player)) return true
+    if (speed !== 'interactive') return false
+    if ((await ask(SAY.again[language])) === 's') return true
+  }
+}
+
+const playQuestion = async ({ question: { ask: text, answer } }: Level, { language, speed }: Player): Promise<void> => {
+  sayHeading(SAY.question[language])
+  sayText(text[language])
+  if (speed === 'interactive') await ask(SAY.goOn[language])
+  if (speed === 'auto') await pause(2 * AUTO_MS)
+  sayHeading(SAY.answer[language])
+  sayText(answer[language])
+}
+
+/** @returns whether all checks held; the first that does not ends the level */
+export const playLevel = async (level: Level, player: Player, watch: boolean): Promise<boolean> => {
+  const { language } = player
+  sayHeading(`${level.id}  ${level.title[language]}`)
+  sayText(level.concept[language])
+  if (watch) {
+    say('')
+    say(SAY.watch[language])
+    sayCommand(level.watch)
+  }
+  for (const step of level.steps) if (!(await playStep(step, player))) return false
+  await playQuestion(level, player)
+  return true
+}

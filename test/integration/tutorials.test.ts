@@ -1,0 +1,73 @@
+/** Every level of the tutorials is played, to its end and clean; and a check that fails is red. */
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { execa } from 'execa'
+import { afterEach, describe, expect, test } from 'vitest'
+import { LEVELS } from '../../scripts/tutorials/levels.ts'
+import { BIN } from '../fixtures/glasspod.ts'
+
+let bin = ''
+afterEach(() => {
+  if (bin !== '') rmSync(bin, { recursive: true })
+  bin = ''
+})
+
+const learn = async (args: readonly string[], env: Record<string, string> = {}) => {
+  const { exitCode, stdout, stderr } = await execa(process.execPath, [BIN, 'learn', ...args], {
+    env: { NO_COLOR: '1', ...env },
+    reject: false,
+    stdin: 'ignore',
+  })
+  return { exitCode, stdout, stderr }
+}
+
+const places = () => readdirSync('/tmp').filter((name) => name.startsWith('gp-learn-'))
+
+describe('each level holds to its last check', () => {
+  test.each(LEVELS.map(({ id, name }) => [id, name] as const))('%s %s', async (id) => {
+    const before = places()
+    const { exitCode, stdout, stderr } = await learn(['--ci', '--lang', 'en', id])
+    expect({ exitCode, stderr, faults: stdout.split('\n').filter((line) => line.startsWith('✘')) }).toEqual({
+      exitCode: 0,
+      stderr: '',
+      faults: [],
+    })
+    const level = LEVELS.find((candidate) => candidate.id === id)
+    expect(stdout.split('\n').filter((line) => line.startsWith('✔'))).toHaveLength(level?.steps.length ?? 0)
+    expect(places().filter((name) => !before.includes(name))).toEqual([])
+  })
+})
+
+test('without a tool that it needs a level is red, and all is taken back', async () => {
+  bin = mkdtempSync('/tmp/gp-broken-')
+  chmodSync(bin, 0o755)
+  writeFileSync(`${bin}/busybox`, '#!/bin/sh\nexit 1\n', { mode: 0o755 })
+  const before = places()
+  const { exitCode, stdout } = await learn(['--ci', '--lang', 'en', '04'], {
+    PATH: `${bin}:${process.env['PATH'] ?? ''}`,
+  })
+  expect(exitCode).toBe(1)
+  expect(stdout).toMatch(/^✘ ps should list itself alone/m)
+  expect(places().filter((name) => !before.includes(name))).toEqual([])
+})
+
+describe('the languages', () => {
+  test('the locale chooses, --lang outranks it', async () => {
+    expect((await learn([], { LC_ALL: 'zh_CN.UTF-8' })).stdout).toContain('关卡')
+    expect((await learn([], { LC_ALL: '', LC_MESSAGES: '', LANG: 'zh_TW.UTF-8' })).stdout).toContain('关卡')
+    expect((await learn(['--lang', 'en'], { LC_ALL: 'zh_CN.UTF-8' })).stdout).toContain('Levels')
+  })
+
+  test('a level is the same in Chinese, but for the words', async () => {
+    const { exitCode, stdout } = await learn(['--ci', '--lang', 'zh', '03'])
+    expect(exitCode).toBe(0)
+    expect(stdout).toContain('写时复制')
+    expect(stdout.split('\n').filter((line) => line.startsWith('✔'))).toHaveLength(LEVELS[3]?.steps.length ?? 0)
+  })
+})
+
+test('a level that is none is an error that says what there is', async () => {
+  expect(await learn(['99'])).toMatchObject({
+    exitCode: 125,
+    stderr: 'error: there is no level 99\n try    glasspod learn, which lists them',
+  })
+})

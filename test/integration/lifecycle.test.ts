@@ -21,6 +21,9 @@ afterEach(async () => {
 })
 afterAll(root.teardown)
 
+/** The container may end, and take this exec along, before it has: then its exit code is 137. */
+const letGo = () => root.glasspod(['exec', NAME, 'touch', '/go'])
+
 describe('run -d', () => {
   test('prints the id, and the container runs on', async () => {
     const id = await start(SLEEP)
@@ -62,8 +65,7 @@ describe('logs', () => {
     const [stamp = ''] = (await logs('--timestamps')).split(' ')
     expect(stamp).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(Z|[+-]\d\d:\d\d)$/)
     const later = new Date(Date.parse(stamp) + 1).toISOString()
-    // the container may end, and take the exec along, before that has
-    await root.glasspod(['exec', NAME, 'touch', '/go'])
+    await letGo()
     await root.ok(['wait', NAME])
     expect(await logs('--since', later)).toBe('new')
   })
@@ -74,7 +76,7 @@ describe('logs', () => {
     let seen = ''
     follower.stdout.on('data', (chunk: Buffer) => (seen += chunk.toString()))
     await until('the follower has the first line', () => seen.includes('first'))
-    await root.ok(['exec', NAME, 'touch', '/go'])
+    await letGo()
     const { exitCode, stdout } = await follower
     expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: 'first\nlast' })
   })
@@ -111,7 +113,7 @@ describe('the end', () => {
   test('wait prints the exit code of one that ends, and of one that has ended', async () => {
     await start('while [ ! -e /go ]; do sleep 0.05; done; exit 9')
     const waiting = root.glasspod(['wait', NAME])
-    await root.ok(['exec', NAME, 'touch', '/go'])
+    await letGo()
     expect(await waiting).toMatchObject({ exitCode: 0, stdout: '9' })
     expect(await root.ok(['wait', NAME])).toBe('9')
   })
@@ -121,7 +123,7 @@ describe('the end', () => {
     await untilLogged('ready')
     const before = await root.residue()
     expect(before.processes.some((entry) => entry.endsWith(' sleep'))).toBe(true)
-    await root.ok(['exec', NAME, 'touch', '/go'])
+    await letGo()
     await root.ok(['wait', NAME])
     await until('the child has ended', async () =>
       (await root.residue()).processes.every((entry) => !entry.endsWith(' sleep')),

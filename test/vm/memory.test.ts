@@ -62,7 +62,7 @@ describe('memory.max', () => {
     await api.run({ name: 'one', script, host: only(64 * MiB) })
     await until('its child was ended', async () => (await api.state('one')).OOMKilled)
     expect(await api.state('one')).toMatchObject({ Running: true, Reason: '' })
-    await root.ok(['exec', 'one', 'touch', '/go'])
+    await root.glasspod(['exec', 'one', 'touch', '/go'])
     expect((await api.ended('one')).Reason).toBe(
       'it ended by itself with exit code 3; ' +
         'the OOM killer had ended 1 of its processes: its memory limit of 64MiB was reached',

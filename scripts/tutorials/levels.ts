@@ -7,5 +7,6 @@ import { level as layers } from './levels/03-layers.ts'
 import { level as pid } from './levels/04-pid.ts'
 import { level as utsIpc } from './levels/05-uts-ipc.ts'
 import { level as users } from './levels/06-users.ts'
+import { level as capabilities } from './levels/07-capabilities.ts'
 
-export const LEVELS: readonly Level[] = [process, chroot, mounts, layers, pid, utsIpc, users]
+export const LEVELS: readonly Level[] = [process, chroot, mounts, layers, pid, utsIpc, users, capabilities]

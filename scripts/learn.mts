@@ -32,8 +32,9 @@ let place: Place | undefined
 
 /** Whatever happens, all is taken back once. */
 const takeBack = async (): Promise<boolean> => {
-  const faults = (await place?.end()) ?? []
+  const mine = place
   place = undefined
+  const faults = (await mine?.end()) ?? []
   for (const fault of faults) sayFault(`${SAY.leftover[language]} ${fault}`)
   return faults.length === 0
 }

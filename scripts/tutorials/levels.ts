@@ -8,5 +8,18 @@ import { level as pid } from './levels/04-pid.ts'
 import { level as utsIpc } from './levels/05-uts-ipc.ts'
 import { level as users } from './levels/06-users.ts'
 import { level as capabilities } from './levels/07-capabilities.ts'
+import { level as network } from './levels/09-network.ts'
+import { level as pause } from './levels/12-pause.ts'
 
-export const LEVELS: readonly Level[] = [process, chroot, mounts, layers, pid, utsIpc, users, capabilities]
+export const LEVELS: readonly Level[] = [
+  process,
+  chroot,
+  mounts,
+  layers,
+  pid,
+  utsIpc,
+  users,
+  capabilities,
+  network,
+  pause,
+]

@@ -39,6 +39,7 @@ export class Shell {
   private readonly token = randomBytes(8).toString('hex')
   private text = ''
   private heard: () => void = () => undefined
+  private last: Promise<unknown> = Promise.resolve()
 
   constructor({ directory, env }: { directory: string; env: NodeJS.ProcessEnv }) {
     this.mark = directory
@@ -58,7 +59,14 @@ export class Shell {
     this.child.stdin.write('exec 2>&1\n')
   }
 
-  async run(command: string): Promise<Ended> {
+  /** One after another, in the order of the calls. */
+  run(command: string): Promise<Ended> {
+    const ended = this.last.then(() => this.runNow(command))
+    this.last = ended
+    return ended
+  }
+
+  private async runNow(command: string): Promise<Ended> {
     const end = new RegExp(`([^]*?)\\n?${this.token} (\\d+)\\n`)
     this.child.stdin.write(`${command}\nprintf '\\n%s %s\\n' ${this.token} $?\n`)
     for (;;) {

@@ -64,7 +64,7 @@ const removeFiles = (directory: string): void => {
 }
 
 export const makePlace = async ({ image }: { image: boolean }): Promise<Place> => {
-  const directory = mkdtempSync('/tmp/gp-learn-')
+  const directory = mkdtempSync(join(tmpdir(), 'gp-learn-'))
   chmodSync(directory, 0o711)
   execFileSync('mkdir', ['-m', '755', `${directory}/bin`])
   installGlasspod(directory)

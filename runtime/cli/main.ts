@@ -10,6 +10,7 @@ export const VERBS: readonly VerbEntry[] = [
   { name: 'create', summary: 'create a container without starting it', load: () => import('./verbs/create.ts') },
   { name: 'start', summary: 'start containers', load: () => import('./verbs/start.ts') },
   { name: 'stop', summary: 'ask containers to end, then kill them', load: () => import('./verbs/stop.ts') },
+  { name: 'restart', summary: 'stop containers and start them again', load: () => import('./verbs/restart.ts') },
   { name: 'kill', summary: 'send a signal to containers', load: () => import('./verbs/kill.ts') },
   {
     name: 'wait',

@@ -1,4 +1,5 @@
 /** A container in the background: logs, stop, kill, wait, restart, exec, rm. */
+import { readlinkSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { isDead, makeRoot } from '../fixtures/glasspod.ts'
 import { until } from '../fixtures/glasspod-until.ts'
@@ -137,6 +138,33 @@ describe('start again', () => {
     expect(await root.ok(['wait', NAME])).toBe('1')
     await root.ok(['start', NAME])
     await untilLogged('2')
+    expect(await state()).toMatchObject({ Running: true })
+  })
+
+  test('restart: in its pod it is another process in the same network, whether it ran or not', async () => {
+    await root.ok(['pod', 'create', '--name', 'steady'])
+    await root.ok(['run', '-d', '--pod', 'steady', '--name', NAME, root.image, 'sh', '-c', SLEEP])
+    const network = (pid: number) => readlinkSync(`/proc/${pid}/ns/net`)
+    const first = (await state()).Pid
+    const held = network(first)
+    expect(await root.ok(['restart', '-t', '0', NAME])).toBe(NAME)
+    const second = (await state()).Pid
+    expect(second).not.toBe(first)
+    expect(network(second)).toBe(held)
+    await root.ok(['kill', NAME])
+    await root.ok(['wait', NAME])
+    await root.ok(['restart', NAME])
+    expect(await state()).toMatchObject({ Running: true })
+    await root.ok(['pod', 'rm', '-f', 'steady'])
+  })
+
+  test('restart of one that removes itself is refused, and it runs on', async () => {
+    await start(SLEEP, ['--rm'])
+    const { exitCode, stderr } = await root.glasspod(['restart', NAME])
+    expect({ exitCode, stderr: stderr.split('\n')[0] }).toEqual({
+      exitCode: 125,
+      stderr: `error: container ${NAME} removes itself when it ends: it cannot be started again   [container.auto-remove]`,
+    })
     expect(await state()).toMatchObject({ Running: true })
   })
 

@@ -42,8 +42,17 @@ export const containerRoutes = (agent: Agent): Route[] => {
     }),
     route('POST', '/containers/{id}/restart', async (request) => {
       const container = find(request)
-      await agent.supervisor.stop(container, secondsOf(request.query), 'restart')
-      await agent.supervisor.start(container)
+      const { name, body } = container.record
+      if (body.HostConfig?.AutoRemove === true)
+        throw new Failure(`container ${name} removes itself when it ends: it cannot be started again`, {
+          id: 'container.auto-remove',
+          why: 'it was made with --rm',
+          try: `glasspod run again, without --rm`,
+          status: 409,
+          exitCode: 125,
+        })
+      await agent.supervisor.stop(container, secondsOf(request.query), 'restart', watchOf(request))
+      await agent.supervisor.start(container, watchOf(request))
       return undefined
     }),
     route('POST', '/containers/{id}/kill', async (request) => {

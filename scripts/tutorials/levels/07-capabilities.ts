@@ -57,7 +57,7 @@ export const level: Level = {
         zh: '内核要的是 CAP_SYS_ADMIN，而不是 uid 0。',
       },
       check: (see) => see.exitCode !== 0,
-      fact: { en: 'EPERM', zh: 'EPERM' },
+      fact: { en: 'EPERM: uid 0 is not enough', zh: 'EPERM：光有 uid 0 还不够' },
       nearly: { en: 'The mount should be refused.', zh: '挂载应当被拒绝。' },
     },
     {

@@ -43,7 +43,7 @@ const widthOf = (text: string): number =>
 /** Chinese may break between any two signs, but no closing one begins a line. */
 const pieces = (text: string): string[] =>
   text.match(
-    /[\u2e80-\u9fff\uff00-\uffef\u3000-\u303f“”‘’][，。；：、！？）」”’]*|[^\s\u2e80-\u9fff\uff00-\uffef\u3000-\u303f]+\s?|\s+/g,
+    /[\u2e80-\u9fff\uff00-\uffef\u3000-\u303f“”‘’][，。；：、！？）」”’]*|[^\s\u2e80-\u9fff\uff00-\uffef\u3000-\u303f]+[，。；：、！？）」”’]*\s?|\s+/g,
   ) ?? []
 
 export const wrapText = (text: string, indent = '', columns = COLUMNS): string[] =>

@@ -41,6 +41,7 @@ describe('wrapText', () => {
   it('breaks English between words and Chinese anywhere, but not before a closing sign', () => {
     expect(wrapText('one two three', '', 8)).toEqual(['one two', 'three'])
     expect(wrapText('命名空间，进程。', '', 8)).toEqual(['命名空', '间，进', '程。'])
+    expect(wrapText('必须 fork。再', '', 10)).toEqual(['必须', 'fork。再'])
   })
 })
 

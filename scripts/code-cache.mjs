@@ -1,6 +1,6 @@
 /**
  * usage: node scripts/code-cache.mjs BUNDLE
- * Writes BUNDLE.cache: the compiled code of the CLI, which saves a fifth of its start. V8 takes it only if its version is
+ * Writes BUNDLE.ARCH.cache: the compiled code of the CLI, which saves a fifth of its start. V8 takes it only if its version is
  * the same, and compiles as ever if not. V8 compiles a function when it is called, so the cache is taken after the verbs
  * whose time counts have run, against a stand-in of the agent.
  */
@@ -63,5 +63,5 @@ const loaded = { exports: {} }
 script.runInThisContext()(loaded.exports, createRequire(bundle), loaded, bundle, dirname(bundle))
 const root = await standIn()
 for (const verb of VERBS) await loaded.exports.run(['--root', root, ...verb])
-writeFileSync(`${bundle}.cache`, script.createCachedData())
+writeFileSync(`${bundle}.${process.arch}.cache`, script.createCachedData())
 process.exit()

@@ -1,11 +1,12 @@
 /** The tutorials: `glasspod learn` starts this, as the user who is to play. */
 import { parseArgs } from 'node:util'
 import { chalk } from 'zx'
+import { Stage } from './demo-steps/stage.ts'
 import { LANGUAGES, type Language, type Level } from './tutorials/level.ts'
 import { LEVELS } from './tutorials/levels.ts'
 import { playLevel, Stopped, type Speed } from './tutorials/play.ts'
-import { SAY, chooseLanguage, say, sayCommand, sayFault, sayHeading } from './tutorials/say.ts'
-import { makePlace, type Place } from './tutorials/stage.ts'
+import { SAY, chooseLanguage, say, sayCommand, sayHeading } from './tutorials/say.ts'
+import { makePlace } from './tutorials/stage.ts'
 
 const NUMBER_OF_SIGNAL = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const
 
@@ -28,16 +29,8 @@ const listLevels = (): void => {
   say(`${SAY.play[language]}: glasspod learn 00`)
 }
 
-let place: Place | undefined
-
-/** Whatever happens, all is taken back once. */
-const takeBack = async (): Promise<boolean> => {
-  const mine = place
-  place = undefined
-  const faults = (await mine?.end()) ?? []
-  for (const fault of faults) sayFault(`${SAY.leftover[language]} ${fault}`)
-  return faults.length === 0
-}
+/** Of the level that is played; whatever happens, what it has made is taken back. */
+let stage = new Stage()
 
 const play = async (level: Level): Promise<boolean> => {
   if (level.needs?.isThere() === false) {
@@ -45,18 +38,21 @@ const play = async (level: Level): Promise<boolean> => {
     return true
   }
   if (level.image === true) say(chalk.dim(`… ${SAY.image[language]}`))
-  place = await makePlace({ image: level.image === true })
-  const { directory, shell } = place
+  stage = new Stage()
+  const { directory, shell } = await makePlace({ image: level.image === true, language }, stage)
   const right = await playLevel(level, { directory, shell, language, speed }, values.watch)
-  const clean = await takeBack()
+  await stage.end()
+  // set by what could not be taken back
+  const clean = process.exitCode === undefined
   if (right && clean) say(`\n${chalk.green(SAY.done[language])}`)
   return right && clean
 }
 
 for (const [name, number] of Object.entries(NUMBER_OF_SIGNAL))
   process.on(name, () => {
+    if (stage.isEnding) return
     say(`\n${SAY.cleaning[language]}`)
-    void takeBack().then(() => process.exit(128 + number))
+    void stage.end().then(() => process.exit(128 + number))
   })
 
 if ((process.env['NO_COLOR'] ?? '') !== '') chalk.level = 0
@@ -80,7 +76,8 @@ try {
     }
   }
 } catch (error) {
-  if (!(error instanceof Stopped)) throw error
+  // what a signal has ended fails, and is no news
+  if (!(error instanceof Stopped) && !stage.isEnding) throw error
 } finally {
-  await takeBack()
+  await stage.end()
 }

@@ -1,12 +1,15 @@
 /** A place to play in: a directory, a shell, a glasspod of its own with an image; and all of it taken back. */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, writeFileSync, chmodSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { $ } from 'zx'
 import { buildDemoImage } from '../../test/fixtures/demo-image.ts'
 import { pushLayout, startRegistry } from '../../test/fixtures/registry.ts'
+import type { Stage } from '../demo-steps/stage.ts'
+import type { Language } from './level.ts'
+import { SAY } from './say.ts'
 import { Shell } from './shell.ts'
 
 /** dist/scripts/learn.mjs is two levels below bin/. */
@@ -15,8 +18,6 @@ const BIN = new URL('../../bin/glasspod', import.meta.url).pathname
 export interface Place {
   directory: string
   shell: Shell
-  /** @returns what could not be taken back, as sentences for the reader */
-  end: () => Promise<string[]>
 }
 
 /** The commands of the levels are called by their names; a path of a test comes first. */
@@ -39,19 +40,25 @@ const installGlasspod = (directory: string): void => {
   chmodSync(file, 0o755)
 }
 
-const pullImage = async (env: NodeJS.ProcessEnv): Promise<string> => {
+/** What is begun is said to the stage first: it may be asked to end at any moment. */
+const pullImage = async (env: NodeJS.ProcessEnv, stage: Stage): Promise<string> => {
   const layout = await mkdtemp(join(tmpdir(), 'glasspod-learn-image-'))
-  const registry = await startRegistry({ detached: true })
-  try {
-    await buildDemoImage('/bin/busybox', layout)
-    const image = `${registry.host}/learn:1`
-    await pushLayout(layout, image)
-    await $({ env, quiet: true, stdio: ['ignore', 'pipe', 'pipe'] })`glasspod pull -q ${image}`
-    return image
-  } finally {
-    await registry.stop()
-    await rm(layout, { recursive: true, force: true })
-  }
+  const removeLayout = () => rm(layout, { recursive: true, force: true })
+  stage.atEnd(removeLayout)
+  const starting = startRegistry({ detached: true })
+  let stopping: Promise<void> | undefined
+  const stop = () => (stopping ??= starting.then((registry) => registry.stop()))
+  stage.atEnd(stop)
+  const image = `${(await starting).host}/learn:1`
+  await buildDemoImage('/bin/busybox', layout)
+  await pushLayout(layout, image)
+  const pull = $({ env, quiet: true, nothrow: true, detached: true })`glasspod pull -q ${image}`
+  stage.during(pull, () => void pull.kill('SIGTERM'))
+  const { exitCode, stderr } = await pull
+  if (exitCode !== 0) throw new Error(stderr.trimEnd())
+  await stop()
+  await removeLayout()
+  return image
 }
 
 /** Files of subordinate ids are their owner's to remove in a user namespace only. */
@@ -63,31 +70,34 @@ const removeFiles = (directory: string): void => {
   }
 }
 
-export const makePlace = async ({ image }: { image: boolean }): Promise<Place> => {
+/** Containers, agent and store of the level's own glasspod. */
+const reset = async (env: NodeJS.ProcessEnv): Promise<void> => {
+  // at once: a reset asks first, and process 1 of most levels does not listen
+  await $({ env, nothrow: true, quiet: true })`glasspod ps -aq | xargs -r glasspod rm -f`
+  const { exitCode, stderr } = await $({ env, nothrow: true, quiet: true })`glasspod system reset --force`
+  if (exitCode !== 0) throw new Error(stderr.trimEnd())
+}
+
+/** The stage takes all of it back, however far it has come. */
+export const makePlace = async (
+  { image, language }: { image: boolean; language: Language },
+  stage: Stage,
+): Promise<Place> => {
   const directory = mkdtempSync(join(tmpdir(), 'gp-learn-'))
+  stage.atEnd(() => Promise.resolve(removeFiles(directory)))
   chmodSync(directory, 0o711)
-  execFileSync('mkdir', ['-m', '755', `${directory}/bin`])
+  mkdirSync(`${directory}/bin`)
+  chmodSync(`${directory}/bin`, 0o755)
   installGlasspod(directory)
   const env = environment(directory)
-  const reset = async (): Promise<string[]> => {
-    // at once: a reset asks first, and process 1 of most levels does not listen
-    await $({ env, nothrow: true, quiet: true })`glasspod ps -aq | xargs -r glasspod rm -f`
-    const { exitCode, stderr } = await $({ env, nothrow: true, quiet: true })`glasspod system reset --force`
-    return exitCode === 0 ? [] : [stderr.trimEnd()]
+  if (image) {
+    stage.atEnd(() => reset(env))
+    env['IMAGE'] = await pullImage(env, stage)
   }
-  let shell: Shell | undefined
-  const end = async (): Promise<string[]> => {
-    const faults = image ? await reset() : []
-    const left = (await shell?.end()) ?? []
-    removeFiles(directory)
-    return left.length === 0 ? faults : [...faults, `${left.join(', ')}`]
-  }
-  try {
-    if (image) env['IMAGE'] = await pullImage(env)
-    shell = new Shell({ directory, env })
-    return { directory, shell, end }
-  } catch (error) {
-    await end()
-    throw error
-  }
+  const shell = new Shell({ directory, env })
+  stage.atEnd(async () => {
+    const left = await shell.end()
+    if (left.length > 0) throw new Error(`${SAY.leftover[language]} ${left.join(', ')}`)
+  })
+  return { directory, shell }
 }

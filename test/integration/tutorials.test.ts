@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync }
 import { execa } from 'execa'
 import { afterAll, describe, expect, test } from 'vitest'
 import { LEVELS } from '../../scripts/tutorials/levels.ts'
+import { until } from '../fixtures/glasspod-until.ts'
 import { BIN } from '../fixtures/glasspod.ts'
 
 /** Of this run alone; short, because sockets lie below. */
@@ -47,6 +48,23 @@ test('without a tool that it needs a level is red, and all is taken back', async
   expect(exitCode).toBe(1)
   expect(stdout).toMatch(/^✘ ps should list itself alone/m)
   expect(places()).toEqual([])
+})
+
+test('ended while its image is made it takes back what there is of it, the registry too', async () => {
+  const child = execa(process.execPath, [BIN, 'learn', '--ci', '--lang', 'en', '00'], {
+    env: { NO_COLOR: '1', TMPDIR: work },
+    reject: false,
+    stdin: 'ignore',
+  })
+  const made = await until('a registry', () => readdirSync(work).find((name) => name.startsWith('glasspod-registry-')))
+  process.kill(child.pid ?? 0, 'SIGINT')
+  const { exitCode, stdout } = await child
+  expect({ made, exitCode, stdout: stdout.split('\n').slice(1) }).toEqual({
+    made,
+    exitCode: 130,
+    stdout: ['', 'cleaning up'],
+  })
+  expect(readdirSync(work).filter((name) => name !== 'broken')).toEqual([])
 })
 
 describe('the languages', () => {

@@ -42,6 +42,8 @@ export const pathsOf = (root: string): Paths => ({
 export interface Node {
   paths: Paths
   holder: HolderNote | undefined
+  /** What unshare(1) was told of the id map. */
+  idMap: readonly string[]
   /** Directory of all our cgroups; undefined where none is delegated. */
   cgroup: string | undefined
   host: HostFacts
@@ -79,6 +81,7 @@ export const readNode = (root: string): Node => {
   return {
     paths,
     holder,
+    idMap: holder?.idMap ?? ['--user', '--map-root-user', '--map-auto'],
     cgroup: holder?.cgroup ?? undefined,
     kernel: release(),
     cpus: cpus().length,

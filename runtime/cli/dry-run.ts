@@ -3,10 +3,7 @@ import type { Client } from './client.ts'
 import { withImage, type Pulling } from './create.ts'
 import type { makeCreateRequest } from './create-body.ts'
 import { print } from './output.ts'
-
-/** As it may be typed again: words that a shell would split or expand are quoted. */
-export const quoteCommand = (words: readonly string[]): string =>
-  words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(' ')
+import { quoteWord } from '../spec/shell-words.ts'
 
 export const printScript = async (
   client: Client,
@@ -17,7 +14,10 @@ export const printScript = async (
     .slice(2)
     .filter((word, index, all) => !word.startsWith('--dry-run') && !(word === 'sh' && all[index - 1] === '--dry-run'))
   const { script } = await withImage(client, pulling, () =>
-    client.post<{ script: string }>('/glasspod/shell', { query: { ...query, command: quoteCommand(words) }, body }),
+    client.post<{ script: string }>('/glasspod/shell', {
+      query: { ...query, command: words.map(quoteWord).join(' ') },
+      body,
+    }),
   )
   print(script.replace(/\n$/, ''))
 }

@@ -1,5 +1,6 @@
 /** The command line as the demo uses it: printed as a user would type it, run, and stopped at when it fails. */
 import { $ } from 'zx'
+import { quoteWord } from '../../runtime/spec/shell-words.ts'
 import { DemoFailure, type Stage } from './stage.ts'
 
 /** dist/scripts/demo.mjs is two levels below bin/. */
@@ -15,9 +16,6 @@ export interface Glasspod {
   /** For cleaning up: survives a Ctrl-C, and its failure is the caller's to judge. */
   tryTo: (...args: string[]) => Promise<boolean>
 }
-
-const quoteWord = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 
 export const makeGlasspod = (stage: Stage, root: string | undefined): Glasspod => {
   const globals = root === undefined ? [] : ['--root', root]

@@ -1,6 +1,7 @@
 /** Plays one level: shows each step, runs it, looks at the kernel, and takes everything back at the end. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { chalk, question } from 'zx'
+import { until } from '../../test/fixtures/glasspod-until.ts'
 import type { Language, Level, Step, Witness } from './level.ts'
 import { SAY, say, sayCommand, sayFact, sayFault, sayHeading, sayOutput, sayText } from './say.ts'
 import type { Ended, Shell } from './shell.ts'
@@ -20,8 +21,7 @@ export interface Player {
 export class Stopped extends Error {}
 
 const AUTO_MS = 2500
-const CHECK_TRIES = 250
-const CHECK_MS = 20
+const CHECK_MS = 5000
 
 const ask = async (prompt: string): Promise<string> => {
   const answer = (await question(chalk.dim(`${prompt} › `))).trim()
@@ -38,13 +38,8 @@ const choose = async ({ run }: Step, { speed, language }: Player): Promise<strin
 }
 
 /** A program that was started in the background takes a moment to be what it is to become. */
-const holds = async ({ check }: Step, witness: Witness): Promise<boolean> => {
-  for (let tries = 0; tries < CHECK_TRIES; tries += 1) {
-    if (await check(witness)) return true
-    await pause(CHECK_MS)
-  }
-  return false
-}
+const holds = ({ check, fact }: Step, witness: Witness): Promise<boolean> =>
+  until(fact.en, () => check(witness), CHECK_MS).catch(() => false)
 
 const isRight = async (step: Step, ended: Ended, player: Player): Promise<boolean> => {
   const { language } = player

@@ -22,7 +22,7 @@ export interface NodeParts {
 }
 
 export const planNode = async ({ node, network }: Agent): Promise<NodeParts> => {
-  const { paths, cgroup, holder, host } = node
+  const { paths, cgroup, idMap, host } = node
   const byRoot = process.env['USER'] === SYSTEM_USER
   const { planUplink } = await import('../../rootless/uplink.ts')
   const program = network.read()?.uplink?.program ?? 'slirp4netns'
@@ -32,7 +32,7 @@ export const planNode = async ({ node, network }: Agent): Promise<NodeParts> => 
     start: [
       ...(cgroup === undefined ? [] : planNodeCgroup({ directory: cgroup, controllers: readHandedDown(cgroup) })),
       planHolderStep({
-        idMap: holder?.idMap ?? ['--user', '--map-root-user', '--map-auto'],
+        idMap,
         program: `${layout(paths.root).lib}/.holder`,
         agent: agentCommand(paths.root),
         env: Object.entries(process.env).map(([name, value]) => `${name}=${value ?? ''}`),

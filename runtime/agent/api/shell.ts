@@ -1,10 +1,10 @@
 /** /glasspod/shell: the plan of a container that is not made, as a script that makes it without us. */
-import { overlayLayers } from '../../../images/snapshot.ts'
 import { Failure } from '../../errors.ts'
 import { planCreation } from '../../plan/lifecycle.ts'
 import { planPodCreation } from '../../plan/pod.ts'
 import { formatShell } from '../../see/shell/script.ts'
 import type { Agent } from '../agent.ts'
+import { planRoot } from '../bundle.ts'
 import { newId } from '../naming.ts'
 import { readBridge } from '../node-networks.ts'
 import { route, type Request, type Route } from '../http.ts'
@@ -40,11 +40,10 @@ const makeScript = async (agent: Agent, request: Request): Promise<string> => {
       ...planCreation(directory),
       ...(await agent.supervisor.plan({ record, directory }, pod)),
     ],
-    // as the holder was started, see rootless/subids.ts
-    userNamespace: ['--user', '--map-root-user', ...(agent.node.host.mappedIds > 1 ? ['--map-auto'] : [])],
+    userNamespace: agent.node.idMap,
     user: process.env['USER'] ?? '',
     places: { container: directory, pod: podDirectory, cgroup: agent.pods.cgroup(pod), leaf, layers },
-    lower: overlayLayers({ layersDirectory: '' }, image).map((path) => path.replace(/^\/+/, '')),
+    lower: planRoot(agent.node, record, image).lower,
     network: pod.network === 'bridge' ? readBridge(await agent.network.conflist()) : undefined,
   })
 }

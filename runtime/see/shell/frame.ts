@@ -1,6 +1,7 @@
 /** The parts of the script that are the same for every container: checks, clean-up, and the functions that stages use. */
 import type { ShellInput } from './script.ts'
-import { comment, makeQuote } from './words.ts'
+import { quoteWord as quote } from '../../spec/shell-words.ts'
+import { comment } from './words.ts'
 
 export interface HeadFacts {
   limited: boolean
@@ -13,7 +14,6 @@ export const formatHead = (
   { command, user, lower }: ShellInput,
   { limited, layers, wantsCgroup }: HeadFacts,
 ): string[] => {
-  const quote = makeQuote()
   return [
     '#!/bin/sh',
     ...comment(`The same container as: ${command.replaceAll('\n', ' ')}`),

@@ -6,7 +6,7 @@
 import type { CallGroup } from '../../plan/groups.ts'
 import * as mounts from './mounts.ts'
 import { callOf, callsOf, memoryOf, namesOf, textOf } from './operands.ts'
-import { makeProcess, readExecution, readStep, type Process } from './privileges.ts'
+import { formatLimit, makeProcess, readExecution, readStep, type Process } from './privileges.ts'
 import { comment, type Quote } from './words.ts'
 
 /**
@@ -99,7 +99,7 @@ export const renderInside = (groups: readonly CallGroup[], quote: Quote): Inside
     if (id === 'net.loopback') return ['ip link set lo up']
     if (id === 'net.sysctl') return [`${writeTo(group, quote)} 2>/dev/null || :`]
     if (id === 'process.oom-score-adj') return [writeTo(group, quote)]
-    if (id === 'mounts.private') return mounts.privatePropagation()
+    if (id === 'mounts.private') return ['mount --make-rprivate /']
     if (id === 'rootfs.overlay') return mounts.overlay(group, quote)
     if (id === 'mounts.masked') return mounts.mask(group, quote)
     if (id === 'mounts.readonly') return mounts.protect(group, quote)
@@ -122,10 +122,7 @@ export const renderInside = (groups: readonly CallGroup[], quote: Quote): Inside
       readExecution(group, process)
       return 'by hand: exec, below'
     }
-    if (id === 'process.rlimits') {
-      readStep(group, process)
-      return process.rlimits.slice(-1).map(({ name, soft, hard }) => `prlimit --pid $$ --${name}=${soft}:${hard}`)
-    }
+    if (id === 'process.rlimits') return [formatLimit(group)]
     if (/^(mounts|devices)\./.test(id)) {
       if (mounts.isAttachment(group)) return mounts.attach(group, opened, quote)
       for (const [memory, mount] of mounts.readOpened(group, quote)) opened.set(memory, { ...mount, why: group.why })

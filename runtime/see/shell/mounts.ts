@@ -113,8 +113,6 @@ export const overlay = (group: CallGroup, quote: Quote): string[] => {
   ]
 }
 
-export const privatePropagation = (): string[] => ['mount --make-rprivate /']
-
 export const mask = (group: CallGroup, quote: Quote): string[] => [
   `mask ${quote(textOf(callOf(group, 'move_mount').args[3]))}`,
 ]

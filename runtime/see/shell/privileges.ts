@@ -17,7 +17,6 @@ export interface Process {
   inheritable: string[]
   ambient: string[]
   noNewPrivileges: boolean
-  rlimits: { name: string; soft: string; hard: string }[]
   cwd: string
   /** Where the program is looked for, in order. */
   candidates: string[]
@@ -34,7 +33,6 @@ export const makeProcess = (): Process => ({
   inheritable: [],
   ambient: [],
   noNewPrivileges: false,
-  rlimits: [],
   cwd: '/',
   candidates: [],
   args: [],
@@ -59,19 +57,16 @@ export const readStep = (group: CallGroup, process: Process): void => {
     if (call === 'setgroups') process.groups = [...shownOf(args[1]).matchAll(/\d+/g)].map(([digits]) => Number(digits))
     if (call === 'umask') process.umask = namesOf(args[0])[0] ?? '0022'
     if (call === 'capset') process.inheritable = readSet(shownOf(args[1]), 'inheritable')
-    if (call === 'prlimit64') process.rlimits.push(readLimit(group))
   }
 }
 
-const readLimit = (group: CallGroup): Process['rlimits'][number] => {
+/** A limit is inherited, so it is set where its step stands: by prlimit(1), of the shell itself. */
+export const formatLimit = (group: CallGroup): string => {
   const { args } = callOf(group, 'prlimit64')
   const [soft = '', hard = ''] = [...shownOf(args[2]).matchAll(/=(\d+)/g)].map(([, digits = '']) => digits)
   const shownLimit = (digits: string) => (BigInt(digits) >= 2n ** 64n - 1n ? 'unlimited' : digits)
-  return {
-    name: (namesOf(args[1])[0] ?? '').replace('RLIMIT_', '').toLowerCase(),
-    soft: shownLimit(soft),
-    hard: shownLimit(hard),
-  }
+  const name = (namesOf(args[1])[0] ?? '').replace('RLIMIT_', '').toLowerCase()
+  return `prlimit --pid $$ --${name}=${shownLimit(soft)}:${shownLimit(hard)}`
 }
 
 /** The directories of PATH in turn, each once: the second pass of the program only tells 126 from 127. */
@@ -94,9 +89,6 @@ const sign = (names: readonly string[], mark: string): string => names.map((name
 
 const keep = (names: readonly string[]): string =>
   `--inh-caps -all,${sign(names, '+')} --ambient-caps -all,${sign(names, '+')}`
-
-export const formatLimits = ({ rlimits }: Process): string[] =>
-  rlimits.map(({ name, soft, hard }) => `prlimit --pid $$ --${name}=${soft}:${hard}`)
 
 /** Arguments of one or more setpriv(1) in front of the program that switches the root. */
 export const formatBecome = (process: Process): string[] => {

@@ -8,6 +8,7 @@ import { renderInside, type Inside } from './inside.ts'
 import { formatNetwork, type BridgeNetwork } from './network.ts'
 import { formatBecome, formatExecution } from './privileges.ts'
 import { FUNCTIONS, formatHead, formatStart } from './frame.ts'
+import { quoteWord } from '../../spec/shell-words.ts'
 import { comment, makeQuote, type Place, type Quote } from './words.ts'
 
 export interface ShellInput {
@@ -105,7 +106,7 @@ const formatInit = ({ lines, switchRoot, process }: Inside): string[] => [
   `inside=$(cat <<'${HERE}'`,
   'set -e',
   ...switchRoot,
-  ...formatExecution(process, makeQuote()),
+  ...formatExecution(process, quoteWord),
   HERE,
   ')',
   'export inside',

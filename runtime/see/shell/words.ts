@@ -1,12 +1,11 @@
 /** Words of a POSIX shell: values that come from a plan, safe to paste, with its long paths under short names. */
+import { quoteWord } from '../../spec/shell-words.ts'
 
 /** A path of the plan, and the variable that stands for it in the script. */
 export interface Place {
   path: string
   variable: string
 }
-
-const PLAIN = /^[\w@%+=:,./-]+$/
 
 /** Inside double quotes these four mean something (POSIX 2.2.3). */
 const escapeDoubly = (text: string): string => text.replace(/[\\"`$]/g, '\\$&')
@@ -24,8 +23,7 @@ export const makeQuote = (places: readonly Place[] = []): Quote => {
     return `${within(before)}\${${place.variable}}${within(after.join(place.path))}`
   }
   return (text) => {
-    if (find(text) !== undefined) return `"${within(text)}"`
-    return PLAIN.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
+    return find(text) === undefined ? quoteWord(text) : `"${within(text)}"`
   }
 }
 

@@ -37,9 +37,9 @@ const play = async (level: Level): Promise<boolean> => {
     say(`${level.id}  ${SAY.left[language]} ${level.needs.name}`)
     return true
   }
-  if (level.image === true) say(chalk.dim(`… ${SAY.image[language]}`))
+  if (level.image !== undefined) say(chalk.dim(`… ${SAY.image[language]}`))
   stage = new Stage()
-  const { directory, shell } = await makePlace({ image: level.image === true, language }, stage)
+  const { directory, shell } = await makePlace({ image: level.image, language }, stage)
   const right = await playLevel(level, { directory, shell, language, speed }, values.watch)
   await stage.end()
   // set by what could not be taken back

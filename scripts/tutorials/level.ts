@@ -50,8 +50,8 @@ export interface Level {
   watch: string
   /** What has to be there beyond a user namespace; a level is left out by that name. */
   needs?: { name: string; isThere: () => boolean }
-  /** Whether `$IMAGE` is to be in the store of `glasspod`. */
-  image?: boolean
+  /** Where `$IMAGE` is to be: in the store of `glasspod`, or only in a registry of the level's own, at `$REGISTRY`. */
+  image?: 'stored' | 'served'
   steps: readonly Step[]
   question: { ask: Text; answer: Text }
 }

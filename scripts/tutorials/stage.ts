@@ -8,7 +8,7 @@ import { $ } from 'zx'
 import { buildDemoImage } from '../../test/fixtures/demo-image.ts'
 import { pushLayout, startRegistry } from '../../test/fixtures/registry.ts'
 import type { Stage } from '../demo-steps/stage.ts'
-import type { Language } from './level.ts'
+import type { Language, Level } from './level.ts'
 import { SAY } from './say.ts'
 import { Shell } from './shell.ts'
 
@@ -30,6 +30,8 @@ const environment = (directory: string): NodeJS.ProcessEnv => {
     DIR: directory,
     NO_COLOR: '1',
     COLUMNS: '78',
+    // a proxy of the reader's would be asked for the registry on loopback
+    no_proxy: 'localhost',
   }
 }
 
@@ -40,8 +42,11 @@ const installGlasspod = (directory: string): void => {
   chmodSync(file, 0o755)
 }
 
-/** What is begun is said to the stage first: it may be asked to end at any moment. */
-const pullImage = async (env: NodeJS.ProcessEnv, stage: Stage): Promise<string> => {
+/**
+ * A registry on loopback that has the image. What is begun is said to the stage first: it may be asked to end at any
+ * moment.
+ */
+const serveImage = async (stage: Stage) => {
   const layout = await mkdtemp(join(tmpdir(), 'glasspod-learn-image-'))
   const removeLayout = () => rm(layout, { recursive: true, force: true })
   stage.atEnd(removeLayout)
@@ -49,16 +54,19 @@ const pullImage = async (env: NodeJS.ProcessEnv, stage: Stage): Promise<string> 
   let stopping: Promise<void> | undefined
   const stop = () => (stopping ??= starting.then((registry) => registry.stop()))
   stage.atEnd(stop)
-  const image = `${(await starting).host}/learn:1`
+  const { host } = await starting
+  const image = `${host}/learn:1`
   await buildDemoImage('/bin/busybox', layout)
   await pushLayout(layout, image)
+  await removeLayout()
+  return { host, image, stop }
+}
+
+const pullImage = async (image: string, env: NodeJS.ProcessEnv, stage: Stage): Promise<void> => {
   const pull = $({ env, quiet: true, nothrow: true, detached: true })`glasspod pull -q ${image}`
   stage.during(pull, () => void pull.kill('SIGTERM'))
   const { exitCode, stderr } = await pull
   if (exitCode !== 0) throw new Error(stderr.trimEnd())
-  await stop()
-  await removeLayout()
-  return image
 }
 
 /** Files of subordinate ids are their owner's to remove in a user namespace only. */
@@ -80,7 +88,7 @@ const reset = async (env: NodeJS.ProcessEnv): Promise<void> => {
 
 /** The stage takes all of it back, however far it has come. */
 export const makePlace = async (
-  { image, language }: { image: boolean; language: Language },
+  { image, language }: { image: Level['image']; language: Language },
   stage: Stage,
 ): Promise<Place> => {
   const directory = mkdtempSync(join(tmpdir(), 'gp-learn-'))
@@ -90,9 +98,15 @@ export const makePlace = async (
   chmodSync(`${directory}/bin`, 0o755)
   installGlasspod(directory)
   const env = environment(directory)
-  if (image) {
+  if (image !== undefined) {
     stage.atEnd(() => reset(env))
-    env['IMAGE'] = await pullImage(env, stage)
+    const served = await serveImage(stage)
+    env['IMAGE'] = served.image
+    if (image === 'served') env['REGISTRY'] = served.host
+    else {
+      await pullImage(served.image, env, stage)
+      await served.stop()
+    }
   }
   const shell = new Shell({ directory, env })
   stage.atEnd(async () => {

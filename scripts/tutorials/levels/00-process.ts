@@ -9,7 +9,7 @@ export const level: Level = {
     zh: '内核里并没有“容器”这种东西。容器就是一个进程，只是它看得见的名字、被允许做的事、可以使用的资源都被换了一副样子。这一切都能在 /proc 里读到。',
   },
   watch: "watch -n 1 'ps -o pid,ppid,comm --ppid $(pgrep -n sh)'",
-  image: true,
+  image: 'stored',
   steps: [
     {
       say: { en: 'Start a process to look at, and keep its pid.', zh: '先启动一个进程作为观察对象，并记下它的 pid。' },

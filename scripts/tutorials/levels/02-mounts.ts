@@ -11,7 +11,7 @@ export const level: Level = {
     zh: '挂载命名空间就是一张挂载列表：什么挂在哪里。拥有自己列表的进程可以随意挂载而不被别人看见，还能把宿主机的目录树整个从列表里扔出去。正因如此，根文件系统才成了一堵墙。',
   },
   watch: "watch -n 1 'cat /proc/$(pgrep -n -x sleep)/mountinfo | cut -c 1-78'",
-  image: true,
+  image: 'stored',
   steps: [
     {
       say: {

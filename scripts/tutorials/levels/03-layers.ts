@@ -20,7 +20,7 @@ export const level: Level = {
     zh: '镜像是一叠永不改变的层。overlayfs 把它们合成一棵目录树，再在最上面放一层容器自己的：写入的内容先复制上来，删除的内容只在这一层做个记号。下面的层可以由上百个容器共用。',
   },
   watch: 'watch -n 1 ls -lR upper',
-  image: true,
+  image: 'stored',
   steps: [
     {
       say: {

@@ -19,7 +19,7 @@ export const level: Level = {
     zh: '在 PID 命名空间里，编号从头开始：第一个进程是 1 号。这个号码是一份差事：孤儿进程都归它收养，没有处理函数的信号伤不到它，而它一旦结束，内核会结束其余所有进程。',
   },
   watch: "watch -n 1 'ps -e -o pid,pidns,stat,comm --sort pidns | tail'",
-  image: true,
+  image: 'stored',
   steps: [
     {
       say: {

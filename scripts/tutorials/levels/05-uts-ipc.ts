@@ -9,7 +9,7 @@ export const level: Level = {
     zh: '两类小命名空间。UTS 保存主机名；IPC 保存 System V 共享内存、信号量、消息队列以及 POSIX 消息队列。同一个 Pod 里的容器共用这两者：这也是它们成为一个 Pod 的原因之一。',
   },
   watch: "watch -n 1 'lsns -t uts -t ipc'",
-  image: true,
+  image: 'stored',
   steps: [
     {
       say: { en: 'Try to change the host name of the machine.', zh: '试着改一下这台机器的主机名。' },

@@ -21,7 +21,7 @@ export const level: Level = {
     zh: '用户命名空间有自己的用户 id 和自己的能力。一张映射表说明里面的 id 对应外面的哪个 id。里面的 root 可以处置这个命名空间以及归它所有的东西；对机器的其余部分而言，它只是普通用户。所有 rootless 容器都建立在此之上。',
   },
   watch: "watch -n 1 'lsns -t user'",
-  image: true,
+  image: 'stored',
   needs: {
     name: 'a range in /etc/subuid',
     isThere: () => {

@@ -17,7 +17,7 @@ export const level: Level = {
     zh: '网络命名空间有自己的接口、地址、路由、端口和防火墙。新建的那个只有一个没启用的回环接口。虚拟网线（veth）把命名空间彼此连起来；网桥则是这些网线插进去的交换机。',
   },
   watch: "watch -n 1 'nsenter -t $(pgrep -o -x sleep) -U -n --preserve-credentials ip -brief address'",
-  image: true,
+  image: 'stored',
   steps: [
     {
       say: {

@@ -15,7 +15,7 @@ export const level: Level = {
     zh: '只要还有进程在里面，命名空间就活着。在 Pod 里，这个“有人”就是 pause 进程：它创建要共用的命名空间，然后睡觉。容器加入进来；它们可以结束、再回来，地址始终不变。',
   },
   watch: "watch -n 1 'lsns -t net -o NS,NPROCS,PID,COMMAND'",
-  image: true,
+  image: 'stored',
   steps: [
     {
       say: {

@@ -4,10 +4,12 @@ import { Containers, type Container } from './containers.ts'
 import { Discards } from './discards.ts'
 import { Execs } from './execs.ts'
 import { Images } from './images.ts'
+import { Leaves } from './leaves.ts'
 import { monitorFiles } from './monitored.ts'
 import { Network } from './network.ts'
 import { readNode, type Node } from './node.ts'
 import { Pods } from './pods.ts'
+import { Stops } from './stops.ts'
 import { Supervisor } from './supervisor.ts'
 import { Traces } from './traces.ts'
 
@@ -18,6 +20,8 @@ export class Agent {
   readonly network: Network
   readonly pods: Pods
   readonly containers: Containers
+  readonly leaves: Leaves
+  readonly stops: Stops
   readonly supervisor: Supervisor
   readonly execs: Execs
   readonly traces = new Traces()
@@ -32,6 +36,8 @@ export class Agent {
     this.network = new Network(this.node)
     this.pods = new Pods(this.node, this.network, this.discards)
     this.containers = new Containers(this.node, this.pods, this.discards)
+    this.leaves = new Leaves(this)
+    this.stops = new Stops(this)
     this.supervisor = new Supervisor(this)
     this.execs = new Execs(this)
   }
@@ -55,7 +61,7 @@ export class Agent {
 
   /** Stops all that runs, each within its seconds. */
   async stopAll(seconds: number): Promise<void> {
-    await Promise.all(this.running.map((container) => this.supervisor.stop(container, seconds, 'agent stop')))
+    await Promise.all(this.running.map((container) => this.stops.stop(container, seconds, 'agent stop')))
     for (const pod of this.pods.all.values()) if (this.pods.isRunning(pod)) await this.pods.stop(pod)
   }
 }

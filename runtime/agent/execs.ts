@@ -16,7 +16,7 @@ import { notRunning, openInput, releaseInput, whenEnded } from './monitored.ts'
 import { newId, unknownThing } from './naming.ts'
 import type { Node } from './node.ts'
 import type { Pods } from './pods.ts'
-import type { Supervisor } from './supervisor.ts'
+import type { Leaves } from './leaves.ts'
 
 /** Body of the Docker API's POST /containers/ID/exec. */
 export interface ExecBody {
@@ -53,9 +53,9 @@ const KEPT = 100
 
 export class Execs {
   private readonly all = new Map<string, Exec>()
-  private readonly parts: { node: Node; pods: Pods; images: Images; supervisor: Supervisor }
+  private readonly parts: { node: Node; pods: Pods; images: Images; leaves: Leaves }
 
-  constructor(parts: { node: Node; pods: Pods; images: Images; supervisor: Supervisor }) {
+  constructor(parts: { node: Node; pods: Pods; images: Images; leaves: Leaves }) {
     this.parts = parts
   }
 
@@ -84,7 +84,7 @@ export class Execs {
 
   /** What starts it; it is not made by asking. */
   async plan({ container, body, directory }: Pick<Exec, 'container' | 'body' | 'directory'>): Promise<Step[]> {
-    const { node, pods, images, supervisor } = this.parts
+    const { node, pods, images, leaves } = this.parts
     const { record } = container
     if (!container.isRunning || record.process === undefined) throw notRunning(record.name)
     const { pid } = record.process
@@ -114,7 +114,7 @@ export class Execs {
         (name) => name !== 'user' && readNamespaceInode(pid, name) !== readNamespaceInode('self', name),
       ),
       directory,
-      cgroup: supervisor.cgroup(record),
+      cgroup: leaves.of(record),
       openStdin: body.AttachStdin === true,
       terminalSize: size ? { rows: size[0], columns: size[1] } : undefined,
       process,

@@ -53,7 +53,7 @@ export interface DescribedCgroup extends Omit<CgroupNode, 'processes' | 'childre
 /** Directories have ids for names; people have given names to what is in them. */
 const describeCgroup = (agent: Agent, node: CgroupNode): DescribedCgroup => {
   const pod = [...agent.pods.all.values()].find((candidate) => agent.pods.cgroup(candidate) === node.path)
-  const container = [...agent.containers.all.values()].find((c) => agent.supervisor.cgroup(c.record) === node.path)
+  const container = [...agent.containers.all.values()].find((c) => agent.leaves.of(c.record) === node.path)
   const kind = pod ? 'pod' : container ? 'container' : node.name === 'pause' ? 'pause' : 'directory'
   return {
     ...node,

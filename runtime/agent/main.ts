@@ -7,6 +7,7 @@ import { renameSync, rmSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { setTimeout as delay } from 'node:timers/promises'
 import { signalProcess } from '../kernel/processes.ts'
+import { adopt } from './adoption.ts'
 import { Agent } from './agent.ts'
 import { atMost } from './at-most.ts'
 import { authRoutes } from './api/auth.ts'
@@ -112,7 +113,7 @@ server.on('upgrade', (request, stream, head) => {
 })
 agent.leave = (how) => void leave(how)
 agent.supervisor.onEnd = touch
-agent.supervisor.adopt()
+adopt(agent)
 startSpawner(agent.node.paths.run).catch((error: unknown) => console.error('spawner:', error))
 
 // Listening first, the name afterwards: whoever finds the socket finds it answering.

@@ -12,7 +12,7 @@ import { hostResources, requireLimits } from './limits.ts'
 import type { Node } from './node.ts'
 import type { Pods } from './pods.ts'
 import type { PodRecord } from './records.ts'
-import type { Supervisor } from './supervisor.ts'
+import type { Leaves } from './leaves.ts'
 
 /** Body of POST /containers/ID/update: what is absent or 0 stays as it is. */
 export type UpdateBody = Limits & { RestartPolicy?: { Name?: string } | null }
@@ -52,7 +52,7 @@ export const mergeLimits = (before: Limits, asked: Limits): Limits => {
 }
 
 export const updateContainer = (
-  parts: { node: Node; pods: Pods; containers: Containers; supervisor: Supervisor },
+  parts: { node: Node; pods: Pods; containers: Containers; leaves: Leaves },
   container: Container,
   body: UpdateBody,
 ): void => {
@@ -64,7 +64,7 @@ export const updateContainer = (
   const before = pickLimits(record.body.HostConfig ?? {})
   const limits = mergeLimits(before, pickLimits(body))
   const resources = requireLimits(parts.node, limits, pod)
-  const cgroup = container.isRunning ? parts.supervisor.cgroup(record) : undefined
+  const cgroup = container.isRunning ? parts.leaves.of(record) : undefined
   const host = hostResources(parts.node, pod)
   if (cgroup !== undefined) changeLimits(cgroup, planChange(planResources(before, host), resources))
   if (pod.implicit) updateWeights(parts, pod, planResources(pickWeights(limits), host))

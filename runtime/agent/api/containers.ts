@@ -29,7 +29,7 @@ export const containerRoutes = (agent: Agent): Route[] => {
     route('GET', '/containers/{id}/json', (request) => inspectContainer(agent, find(request))),
     route('POST', '/containers/{id}/start', async (request) => {
       const container = find(request)
-      if (agent.supervisor.isPaused(container)) throw refusePaused(container.record.name, 'it can be started')
+      if (agent.leaves.isPaused(container)) throw refusePaused(container.record.name, 'it can be started')
       if (container.isRunning) return new Status(304)
       await agent.supervisor.start(container, watchOf(request))
       return undefined
@@ -37,7 +37,7 @@ export const containerRoutes = (agent: Agent): Route[] => {
     route('POST', '/containers/{id}/stop', async (request) => {
       const container = find(request)
       if (!container.isRunning) return new Status(304)
-      await agent.supervisor.stop(container, secondsOf(request.query), 'stop', watchOf(request))
+      await agent.stops.stop(container, secondsOf(request.query), 'stop', watchOf(request))
       return undefined
     }),
     route('POST', '/containers/{id}/restart', async (request) => {
@@ -51,12 +51,12 @@ export const containerRoutes = (agent: Agent): Route[] => {
           status: 409,
           exitCode: 125,
         })
-      await agent.supervisor.stop(container, secondsOf(request.query), 'restart', watchOf(request))
+      await agent.stops.stop(container, secondsOf(request.query), 'restart', watchOf(request))
       await agent.supervisor.start(container, watchOf(request))
       return undefined
     }),
     route('POST', '/containers/{id}/kill', async (request) => {
-      await agent.supervisor.kill(find(request), request.query.get('signal') ?? 'SIGKILL', 'kill', watchOf(request))
+      await agent.stops.kill(find(request), request.query.get('signal') ?? 'SIGKILL', 'kill', watchOf(request))
       return undefined
     }),
     route('POST', '/containers/{id}/wait', (request) => waitFor(agent, find(request), request)),
@@ -73,7 +73,7 @@ export const containerRoutes = (agent: Agent): Route[] => {
     }),
     route('POST', '/containers/{id}/exec', async (request) => {
       const container = find(request)
-      if (agent.supervisor.isPaused(container)) throw refusePaused(container.record.name, 'exec')
+      if (agent.leaves.isPaused(container)) throw refusePaused(container.record.name, 'exec')
       const exec = agent.execs.create(container, await readBody<ExecBody>(request.raw, EXEC_SHAPE))
       return new Status(201, { Id: exec.id })
     }),

@@ -36,11 +36,11 @@ const PAUSED = 'paused'
 
 /** Docker's word: a paused container runs, and is called paused. */
 export const stateOf = (agent: Agent, container: Container): string =>
-  agent.supervisor.isPaused(container) ? PAUSED : container.record.status
+  agent.leaves.isPaused(container) ? PAUSED : container.record.status
 
 /** Of this run or the last one; of a running one what the kernel has counted so far. */
 const isOomKilled = (agent: Agent, container: Container): boolean => {
-  const leaf = container.isRunning ? agent.supervisor.cgroup(container.record) : undefined
+  const leaf = container.isRunning ? agent.leaves.of(container.record) : undefined
   if (leaf === undefined) return container.record.death?.oomKilled === true
   return (readMemoryEvents(leaf)?.oomKill ?? 0) > 0
 }
@@ -54,7 +54,7 @@ const commandOf = async (agent: Agent, { record }: Container): Promise<string[]>
 export const summariseContainer = async (agent: Agent, container: Container) => {
   const { record } = container
   const pod = agent.pods.all.get(record.podId)
-  const paused = agent.supervisor.isPaused(container)
+  const paused = agent.leaves.isPaused(container)
   return {
     Id: record.id,
     Names: [`/${record.name}`],
@@ -90,7 +90,7 @@ export const inspectContainer = async (agent: Agent, container: Container) => {
   const { record, directory } = container
   const { body } = record
   const pod = agent.pods.all.get(record.podId)
-  const paused = agent.supervisor.isPaused(container)
+  const paused = agent.leaves.isPaused(container)
   const args = await commandOf(agent, container)
   return {
     Id: record.id,
@@ -148,7 +148,7 @@ export const inspectContainer = async (agent: Agent, container: Container) => {
       ),
     },
     Pod: pod === undefined || pod.implicit ? null : { Id: pod.id, Name: pod.name },
-    CgroupPath: agent.supervisor.cgroup(container.record) ?? null,
+    CgroupPath: agent.leaves.of(container.record) ?? null,
     Bundle: directory,
   }
 }
@@ -156,7 +156,7 @@ export const inspectContainer = async (agent: Agent, container: Container) => {
 export const summarisePod = async (agent: Agent, pod: PodRecord) => {
   const containers = agent.containers.inPod(pod)
   const running = containers.filter(({ isRunning }) => isRunning).length
-  const paused = containers.filter((container) => agent.supervisor.isPaused(container)).length
+  const paused = containers.filter((container) => agent.leaves.isPaused(container)).length
   const status = !agent.pods.isRunning(pod)
     ? containers.some(({ record }) => record.status === 'exited')
       ? 'Exited'

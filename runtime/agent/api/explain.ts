@@ -113,14 +113,12 @@ const explainOne = async (agent: Agent, verb: string, { query }: Request): Promi
     case 'start':
       return container.isRunning ? [] : [{ when: NOW, steps: await planStart(agent, container, pod) }, end]
     case 'stop':
-      return container.isRunning
-        ? [{ when: NOW, steps: agent.supervisor.planStop(container, secondsOf(query)) }, end]
-        : []
+      return container.isRunning ? [{ when: NOW, steps: agent.stops.planStop(container, secondsOf(query)) }, end] : []
     case 'kill':
-      return [{ when: NOW, steps: agent.supervisor.planKill(container, query.get('signal') ?? undefined) }]
+      return [{ when: NOW, steps: agent.stops.planKill(container, query.get('signal') ?? undefined) }]
     default:
       return [
-        ...(container.isRunning ? [{ when: NOW, steps: agent.supervisor.planHardEnd(container) }, end] : []),
+        ...(container.isRunning ? [{ when: NOW, steps: agent.stops.planHardEnd(container) }, end] : []),
         { when: NOW, steps: agent.containers.planRemoval(container, pod) },
       ]
   }
@@ -132,11 +130,11 @@ const explainPodVerb = (agent: Agent, verb: string, { query }: Request): Part[] 
   if (verb === 'pod-start') return running ? [] : [{ when: NOW, steps: agent.pods.plan(pod) }]
   const containers = agent.containers.inPod(pod)
   const stops = containers.flatMap((container) =>
-    container.isRunning ? agent.supervisor.planStop(container, secondsOf(query)) : [],
+    container.isRunning ? agent.stops.planStop(container, secondsOf(query)) : [],
   )
   if (verb === 'pod-stop') return running ? [{ when: NOW, steps: [...stops, ...planUndo(agent.pods.plan(pod))] }] : []
   const removals = containers.flatMap((container) => [
-    ...(container.isRunning ? agent.supervisor.planHardEnd(container) : []),
+    ...(container.isRunning ? agent.stops.planHardEnd(container) : []),
     ...agent.containers.planRemoval(container, pod),
   ])
   return [{ when: NOW, steps: [...removals, ...agent.pods.planRemoval(pod)] }]

@@ -44,7 +44,7 @@ export const podRoutes = (agent: Agent): Route[] => {
   const watchOf = ({ query }: Request) => agent.traces.find(query.get('trace'))
   const stop = async (pod: PodRecord, seconds: number, watch: Watch | undefined) => {
     const running = agent.containers.inPod(pod).filter(({ isRunning }) => isRunning)
-    await Promise.all(running.map((container) => agent.supervisor.stop(container, seconds, 'pod stop', watch)))
+    await Promise.all(running.map((container) => agent.stops.stop(container, seconds, 'pod stop', watch)))
     await agent.pods.stop(pod, watch)
     agent.supervisor.onEnd()
   }

@@ -12,7 +12,7 @@ const INTERVAL_MS = 1000
 const isFalse = (value: string | null): boolean => value === '0' || value === 'false' || value === 'False'
 
 const leafOf = (agent: Agent, container: Container): string => {
-  const leaf = agent.supervisor.runningCgroup(container)
+  const leaf = agent.leaves.ofRunning(container)
   if (leaf === undefined) throw refuseWithoutCgroup(container.record.name, agent.node.holder?.cgroupReason)
   return leaf
 }
@@ -23,7 +23,7 @@ const unpause = (agent: Agent, container: Container) => thaw(container.record.na
 /** Undefined once it has ended, and where it has no cgroup to be asked. */
 const sample = (agent: Agent, container: Container): Sample | undefined => {
   const { process } = container.record
-  const leaf = container.isRunning ? agent.supervisor.cgroup(container.record) : undefined
+  const leaf = container.isRunning ? agent.leaves.of(container.record) : undefined
   return leaf === undefined || process === undefined ? undefined : readSample(leaf, process.pid)
 }
 
@@ -69,7 +69,7 @@ export const resourceRoutes = (agent: Agent): Route[] => {
   const inPod = ({ params }: Request, paused: boolean): Container[] =>
     agent.containers
       .inPod(agent.pods.find(params['id'] ?? ''))
-      .filter((container) => container.isRunning && agent.supervisor.isPaused(container) === paused)
+      .filter((container) => container.isRunning && agent.leaves.isPaused(container) === paused)
   return [
     route('POST', '/containers/{id}/pause', (request) => pause(agent, find(request))),
     route('POST', '/containers/{id}/unpause', (request) => unpause(agent, find(request))),

@@ -30,7 +30,7 @@ const makeScript = async (agent: Agent, request: Request): Promise<string> => {
       'the same without --no-pivot',
     )
   const podDirectory = agent.pods.directory(pod.id)
-  const leaf = agent.supervisor.cgroup(record, pod)
+  const leaf = agent.leaves.of(record, pod)
   const { layers } = agent.node.paths
   return formatShell({
     command: `glasspod ${request.query.get('command') ?? 'run'}`,

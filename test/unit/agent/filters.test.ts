@@ -20,7 +20,7 @@ const record: ContainerRecord = {
 const pod = { id: 'p1', name: 'shop', implicit: false } as PodRecord
 // Only its pods are looked at, and whether the container is paused.
 const agentWith = (record: PodRecord, paused = false) =>
-  ({ pods: { all: new Map([[record.id, record]]) }, supervisor: { isPaused: () => paused } }) as unknown as Agent
+  ({ pods: { all: new Map([[record.id, record]]) }, leaves: { isPaused: () => paused } }) as unknown as Agent
 const matches = (filters: unknown, agent = agentWith(pod)) =>
   matchesFilters(agent, new Container(record, '/none'), parseFilters(JSON.stringify(filters)))
 

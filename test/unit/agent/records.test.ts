@@ -56,7 +56,7 @@ describe('records', () => {
     expect(() => records.write({ id: 'gone', value: 1 })).toThrow('ENOENT')
   })
 
-  // `remains` are deleted (supervisor.ts adopt), with all that a container has written.
+  // `remains` are deleted (adoption.ts), with all that a container has written.
   it.each([
     ['an empty file, as a power failure leaves it', (path: string) => writeFileSync(path, '')],
     ['one that cannot be read now', (path: string) => mkdirSync(path)],

@@ -1,0 +1,65 @@
+/** After a crash of the agent: what runs is watched again, what ended is noted, what was half-made goes. */
+import { existsSync, rmSync } from 'node:fs'
+import { isHeld } from './alive.ts'
+import type { Container, Containers } from './containers.ts'
+import { endTree } from './end-tree.ts'
+import type { Leaves } from './leaves.ts'
+import { monitorFiles, openInput, readEnding } from './monitored.ts'
+import type { Pods } from './pods.ts'
+import type { Supervisor } from './supervisor.ts'
+
+interface Parts {
+  pods: Pods
+  containers: Containers
+  leaves: Leaves
+  supervisor: Supervisor
+}
+
+export const adopt = (parts: Parts): void => {
+  const { pods, containers } = parts
+  for (const path of [...containers.remains, ...pods.remains]) rmSync(path, { recursive: true, force: true })
+  for (const container of containers.all.values()) adoptContainer(parts, container)
+  for (const pod of pods.all.values())
+    if (pod.pause !== undefined && !pods.isRunning(pod)) void pods.stop(pod)
+    else if (pod.implicit && containers.inPod(pod).every(({ isRunning }) => !isRunning)) void pods.stop(pod)
+}
+
+const adoptContainer = (parts: Parts, container: Container): void => {
+  const { containers, leaves, supervisor } = parts
+  const { alive, exit } = monitorFiles(container.directory)
+  const held = existsSync(alive) && isHeld(alive)
+  const started = container.isRunning || held || existsSync(exit)
+  if (!started) {
+    sweep(leaves, container)
+    return
+  }
+  supervisor.keepForClients(container)
+  // 'exited' and held, or with another end than the one noted: it was being started again when the agent died.
+  if (container.record.status === 'exited' && !held && !endedAgain(container)) {
+    sweep(leaves, container)
+    if (container.record.body.HostConfig?.AutoRemove === true) void supervisor.removeItself(container)
+    return
+  }
+  if (!container.isRunning) noteFound(containers, container)
+  if (container.record.body.OpenStdin === true) container.input = openInput(container.directory)
+  void supervisor.watch(container)
+}
+
+/** The agent died between the note of the end and the clean-up: what the last run left is not this run's evidence. */
+const sweep = (leaves: Leaves, { record }: Container): void => {
+  const cgroup = leaves.of(record)
+  if (cgroup !== undefined && existsSync(cgroup))
+    endTree(cgroup).catch((error: unknown) => console.error(`sweep ${record.name}:`, error))
+}
+
+const endedAgain = ({ record, directory }: Container): boolean => {
+  const ending = readEnding(directory)
+  return ending !== undefined && record.finishedAt !== undefined && ending.finishedAt !== record.finishedAt
+}
+
+/** The agent died between the start and its note. */
+const noteFound = (containers: Containers, container: Container): void => {
+  container.record.status = 'running'
+  container.record.startedAt = new Date().toISOString()
+  containers.save(container)
+}

@@ -1,0 +1,102 @@
+/** How a container is asked to end, and made to: signals, their limits of time, and the note of who asked. */
+import { existsSync } from 'node:fs'
+import { executeSteps, type Watch } from '../execute.ts'
+import { killAll } from '../kernel/cgroups/leaf.ts'
+import { isAlive, signalProcess } from '../kernel/processes.ts'
+import { planKillHard, planSignal, planThaw, planWait } from '../plan/lifecycle.ts'
+import type { Step } from '../plan/step.ts'
+import { parseSignal, signalNumber } from '../spec/signals.ts'
+import { atMost } from './at-most.ts'
+import type { Container, Containers } from './containers.ts'
+import type { Leaves } from './leaves.ts'
+import { notRunning } from './monitored.ts'
+
+export class Stops {
+  private readonly containers: Containers
+  private readonly leaves: Leaves
+
+  constructor({ containers, leaves }: { containers: Containers; leaves: Leaves }) {
+    this.containers = containers
+    this.leaves = leaves
+  }
+
+  /** On disk before it is done: the agent may die in between. */
+  private noteAsked(container: Container, verb: string, signal: number): void {
+    container.record.asked = { verb, signal, at: new Date().toISOString() }
+    this.containers.save(container)
+  }
+
+  planKill(container: Container, word = 'SIGKILL'): Step[] {
+    const signal = parseSignal(word)
+    const { record, isRunning } = container
+    if (!isRunning || record.process === undefined) throw notRunning(record.name)
+    const { pid } = record.process
+    const why = 'The kernel delivers it to the first process of the container.'
+    const cgroup = this.leaves.of(record)
+    // SIGKILL ends what is frozen; any other signal that is to end it waits until it goes on.
+    const thaws =
+      this.leaves.isPaused(container) && [signalNumber('SIGTERM'), this.stopSignal(container)].includes(signal)
+    return [
+      ...(isAlive(record.process) ? [planSignal(pid, signal, why)] : []),
+      ...(thaws && cgroup !== undefined ? [planThaw(cgroup)] : []),
+    ]
+  }
+
+  async kill(container: Container, word = 'SIGKILL', verb = 'kill', watch?: Watch): Promise<void> {
+    const steps = this.planKill(container, word)
+    this.noteAsked(container, verb, parseSignal(word))
+    await executeSteps(steps, { effects: {}, watch })
+  }
+
+  private stopSignal({ record: { body, stopSignal = 'SIGTERM' } }: Container): number {
+    return parseSignal(body.StopSignal === undefined || body.StopSignal === '' ? stopSignal : body.StopSignal)
+  }
+
+  planStop(container: Container, seconds: number): Step[] {
+    const ask = this.planKill(container, `${this.stopSignal(container)}`)
+    const kill = seconds < 0 ? [] : this.planHardEnd(container)
+    return [...ask, planWait(container.record.process?.pid ?? 0, seconds), ...kill]
+  }
+
+  /**
+   * Asks, waits `seconds` (for ever where they are negative), then kills. Resolves when it has ended. `verb`: who asks,
+   * for the death certificate.
+   */
+  async stop(container: Container, seconds = 10, verb = 'stop', watch?: Watch): Promise<void> {
+    if (!container.isRunning) return
+    container.watch = watch
+    const ended = new Promise<void>((resolve) => container.events.once('end', resolve))
+    const steps = this.planStop(container, seconds)
+    this.noteAsked(container, verb, this.stopSignal(container))
+    await executeSteps(steps, {
+      effects: {
+        'container.wait': () => atMost(ended, seconds).then(() => undefined),
+        'container.kill': () => this.killHard(container),
+      },
+      watch,
+    })
+    await ended
+  }
+
+  killHard(container: Container, verb?: string): Promise<undefined> {
+    if (container.isRunning) this.killAtOnce(container, verb)
+    return Promise.resolve(undefined)
+  }
+
+  private killAtOnce(container: Container, verb?: string): void {
+    const { asked } = container.record
+    if (verb !== undefined || asked === undefined) this.noteAsked(container, verb ?? 'stop', signalNumber('SIGKILL'))
+    else {
+      asked.killedAt = new Date().toISOString()
+      this.containers.save(container)
+    }
+    const cgroup = this.leaves.of(container.record)
+    if (cgroup !== undefined && existsSync(cgroup) && killAll(cgroup)) return
+    if (container.isRunning && container.record.process !== undefined)
+      signalProcess(container.record.process, 'SIGKILL')
+  }
+
+  planHardEnd({ record }: Container): Step[] {
+    return [planKillHard({ pid: record.process?.pid ?? 0, cgroup: this.leaves.of(record) })]
+  }
+}

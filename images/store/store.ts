@@ -2,37 +2,42 @@
  * Images on disk: an OCI image layout (skopeo can read it) in `directory`, and beside it `layers/<diffid>/`, each
  * layer unpacked once in overlayfs's form. Nothing has its final name before it is whole. One process per store.
  */
-import { access, mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { access, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Failure, errnoOf } from '../../runtime/errors.ts'
 import { removeLeftovers, temporaryName } from './atomic-file.ts'
 import { BlobWriter, type BlobFacts } from './blob.ts'
-import { algorithmOf, digestOf, hexOf, type Digest } from '../digest.ts'
+import { algorithmOf, digestOf, hexOf, isDigest, type Digest } from '../digest.ts'
 import { findImage } from './find.ts'
 import { readImages } from './image-list.ts'
 import type { Image } from '../image.ts'
-import { ensureLayout, nameOf, readLayoutIndex, withName, withoutName, writeLayoutIndex } from './layout-index.ts'
+import { ensureLayout, readLayoutIndex, writeLayoutIndex } from './layout-index.ts'
 import { takeLock } from './lock.ts'
 import type { Descriptor } from '../manifest.ts'
-import { planRemoval, type Removal } from './removal.ts'
+import { entryOf, planNaming } from './naming.ts'
+import { planRemoval, type Pruned, type Removal, type Users } from './removal.ts'
 import { sweep } from './sweep.ts'
 
 export interface StoreOptions {
   /** Where unpacked layers go; by default `layers` beside the layout. Must be on one file system with itself. */
   readonly layers?: string
+  /** Asked whenever something is to be removed; by default nobody uses anything. */
+  readonly users?: () => Users
 }
 
 export class Store {
   readonly directory: string
   readonly layersDirectory: string
   readonly #release: () => void
+  readonly #users: () => Users
   readonly #held = new Map<Digest, number>()
   #queue: Promise<unknown> = Promise.resolve()
 
-  private constructor(directory: string, layersDirectory: string, release: () => void) {
+  private constructor(directory: string, { layers, users }: Required<StoreOptions>) {
     this.directory = directory
-    this.layersDirectory = layersDirectory
-    this.#release = release
+    this.layersDirectory = layers
+    this.#users = users
+    this.#release = takeLock(join(directory, 'lock'), `image store ${directory}`)
   }
 
   /** Makes what is missing, and removes what a crash left half-made. @throws Failure `store.locked`. */
@@ -41,9 +46,10 @@ export class Store {
     const blobs = join(directory, 'blobs', 'sha256')
     // 0700: unpacked layers hold setuid programs, which must be out of every other user's reach.
     for (const path of [directory, blobs, layers]) await mkdir(path, { recursive: true, mode: 0o700 })
-    const store = new Store(directory, layers, takeLock(join(directory, 'lock'), `image store ${directory}`))
+    const store = new Store(directory, { layers, users: options.users ?? (() => new Map()) })
     try {
-      for (const path of [directory, blobs, layers]) await removeLeftovers(path)
+      const algorithms = (await readdir(dirname(blobs))).map((name) => join(dirname(blobs), name))
+      for (const path of [directory, layers, ...algorithms]) await removeLeftovers(path)
       await ensureLayout(directory)
       return store
     } catch (error) {
@@ -145,44 +151,62 @@ export class Store {
     return findImage(await this.list(), text)
   }
 
-  /**
-   * Gives the manifest a name, taking it from another image if need be, which stays without one, as in docker; without
-   * a name it is put in as such an image, unless it is here.
-   */
+  /** Gives the manifest a name, or without one puts it in as an image that has none (naming.ts). */
   tag(descriptor: Descriptor, name: string | undefined): Promise<void> {
     return this.#exclusively(async () => {
       const before = await readLayoutIndex(this.directory)
-      if (name === undefined) {
-        if (before.some(({ digest }) => digest === descriptor.digest)) return
-        return writeLayoutIndex(this.directory, [...before, withoutName(descriptor)])
-      }
-      const named = withName(descriptor, name)
-      const isSame = (entry: Descriptor): boolean => entry.digest === named.digest && nameOf(entry) === name
-      const kept = before.flatMap((entry) => {
-        if (nameOf(entry) === undefined && entry.digest === named.digest) return []
-        if (nameOf(entry) !== name) return [entry]
-        const isFoundOtherwise = before.some((other) => other !== entry && other.digest === entry.digest)
-        return isFoundOtherwise ? [] : [withoutName(entry)]
-      })
-      const after = before.some(isSame) ? before.map((entry) => (isSame(entry) ? named : entry)) : [...kept, named]
+      const after = planNaming(before, { descriptor, name })
       if (JSON.stringify(after) !== JSON.stringify(before)) await writeLayoutIndex(this.directory, after)
+    })
+  }
+
+  /** One more name for what a name, id or digest means. @throws Failure `image.unknown` 404, `image.ambiguous` 409. */
+  async nameAlso(text: string, name: string): Promise<void> {
+    await this.#exclusively(async () => {
+      const before = await readLayoutIndex(this.directory)
+      const { digest } = findImage(await readImages(this, before), text)
+      const entry = before.find((known) => known.digest === digest)
+      if (entry === undefined) throw new Error(`an image without an entry: ${digest}`)
+      await writeLayoutIndex(this.directory, planNaming(before, { descriptor: entryOf(entry), name }))
     })
   }
 
   /**
    * Takes the name away, or with an id the whole image; with the last name go the blobs and layers that no other
-   * image uses. Whether a container uses it is for the caller to ask first.
-   * @throws Failure `image.unknown` 404, `image.conflict` 409 for an id with several names without `force`.
+   * image uses. What a container needs stays, with `force` as an image without a name.
+   * @throws Failure `image.unknown` 404, `image.conflict`, `image.in-use` 409.
    */
   remove(text: string, { force = false } = {}): Promise<Removal> {
     return this.#exclusively(async () => {
       const entries = await readLayoutIndex(this.directory)
       const image = findImage(await readImages(this, entries), text)
-      const { entries: left, ...removal } = planRemoval(entries, { image, text, force })
+      const { entries: left, ...removal } = planRemoval(entries, { image, text, force, users: this.#users() })
       await writeLayoutIndex(this.directory, left)
-      if (removal.deleted.length > 0) await sweep(this, left, this.#held)
+      if (removal.deleted.length > 0) await this.#sweep(left)
       return removal
     })
+  }
+
+  /** Removes every image that `isWanted` and no container needs, and all that nothing leads to. */
+  prune(isWanted: (image: Image) => boolean): Promise<Pruned> {
+    return this.#exclusively(async () => {
+      const entries = await readLayoutIndex(this.directory)
+      const users = this.#users()
+      const doomed = (await readImages(this, entries)).filter((image) => !users.has(image.id) && isWanted(image))
+      const isGone = (entry: Descriptor): boolean => doomed.some(({ digest }) => digest === entry.digest)
+      const left = entries.filter((entry) => !isGone(entry))
+      if (left.length < entries.length) await writeLayoutIndex(this.directory, left)
+      const reclaimed = await this.#sweep(left)
+      return {
+        untagged: doomed.flatMap(({ names }) => names),
+        deleted: [...new Set(doomed.map(({ id }) => id))],
+        reclaimed,
+      }
+    })
+  }
+
+  #sweep(entries: readonly Descriptor[]): Promise<number> {
+    return sweep(this, { entries, held: [...this.#held.keys()], used: [...this.#users().keys()].filter(isDigest) })
   }
 
   /** One writer of index.json at a time, in the order of their calls. */

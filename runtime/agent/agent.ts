@@ -32,7 +32,10 @@ export class Agent {
   constructor(root: string) {
     this.node = readNode(root)
     this.discards = new Discards(this.node.paths.discarded)
-    this.images = new Images(this.node)
+    this.images = new Images(
+      this.node,
+      () => new Map([...this.containers.all.values()].map(({ record }) => [record.image.id, record.name])),
+    )
     this.network = new Network(this.node)
     this.pods = new Pods(this.node, this.network, this.discards)
     this.containers = new Containers(this.node, this.pods, this.discards)

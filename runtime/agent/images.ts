@@ -1,6 +1,6 @@
 /** The image store as the agent uses it: opened when first needed, whiteouts made by a list of system calls. */
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs'
-import type { Removal } from '../../images/store/removal.ts'
+import type { Removal, Users } from '../../images/store/removal.ts'
 import type { Store } from '../../images/store/store.ts'
 import type { Image } from '../../images/image.ts'
 import type { UnpackOptions } from '../../images/layer/unpack.ts'
@@ -16,14 +16,17 @@ export class Images {
   private readonly node: Node
   private opened: Promise<Store> | undefined
   private known: Promise<readonly Image[]> | undefined
+  private readonly users: () => Users
 
-  constructor(node: Node) {
+  /** @param users asked before anything is removed */
+  constructor(node: Node, users: () => Users) {
     this.node = node
+    this.users = users
   }
 
   store(): Promise<Store> {
     this.opened ??= import('../../images/store/store.ts').then(({ Store }) =>
-      Store.open(this.node.paths.images, { layers: this.node.paths.layers }),
+      Store.open(this.node.paths.images, { layers: this.node.paths.layers, users: this.users }),
     )
     this.opened.catch(() => (this.opened = undefined))
     return this.opened
@@ -66,6 +69,12 @@ export class Images {
   async remove(word: string, force: boolean): Promise<Removal> {
     const name = await this.nameMeant(word)
     return this.changing((store) => store.remove(name, { force }))
+  }
+
+  async tag(word: string, name: string): Promise<void> {
+    const source = await this.find(word)
+    // by digest: of two images with one id this one is meant
+    await this.changing((store) => store.nameAlso(source.digest, name))
   }
 
   /** What an unpack needs to know of this node. */

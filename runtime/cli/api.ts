@@ -43,6 +43,36 @@ export interface ImageSummary {
   Created: number
   Size: number
 }
+/** One of the two; a line of `rmi`. */
+export interface RemovedName {
+  Untagged?: string
+  Deleted?: string
+}
+export interface HistoryStep {
+  Id: string
+  Created: number
+  CreatedBy: string
+  Size: number
+  Comment: string
+}
+export interface ImageTree {
+  Id: string
+  Digest: string
+  Names: string[]
+  Size: number
+  Layers: { Digest: string; DiffId: string; Size: number; Unpacked: number; CreatedBy: string; SharedWith: string[] }[]
+  Paths: {
+    Path: string
+    Resolved: string
+    Owner: string | null
+    Layers: { Digest: string; Does: string; Size: number }[]
+  }[]
+}
+export interface DiskUsage {
+  LayersSize: number
+  Images: (ImageSummary & { SharedSize: number; Containers: number })[]
+  Containers: (ContainerSummary & { SizeRw: number })[]
+}
 export interface Created {
   Id: string
   Warnings?: string[] | null

@@ -26,11 +26,30 @@ export const VERBS: readonly VerbEntry[] = [
   { name: 'ps', summary: 'list containers', load: () => import('./verbs/ps.ts') },
   { name: 'stats', summary: 'show what containers use', load: () => import('./verbs/stats.ts') },
   { name: 'inspect', summary: 'show all about containers, images or pods', load: () => import('./verbs/inspect.ts') },
-  { name: 'pull', summary: 'fetch an image from a registry', load: () => import('./verbs/pull.ts') },
+  {
+    name: 'pull',
+    summary: 'fetch an image from a registry',
+    also: 'image pull',
+    load: () => import('./verbs/pull.ts'),
+  },
   { name: 'login', summary: 'log in to a registry', load: () => import('./verbs/login.ts') },
   { name: 'logout', summary: 'forget the login for a registry', load: () => import('./verbs/logout.ts') },
-  { name: 'images', summary: 'list images', load: () => import('./verbs/images.ts') },
-  { name: 'rmi', summary: 'remove images', load: () => import('./verbs/rmi.ts') },
+  { name: 'images', summary: 'list images', also: 'image ls', load: () => import('./verbs/images.ts') },
+  { name: 'rmi', summary: 'remove images', also: 'image rm', load: () => import('./verbs/rmi.ts') },
+  { name: 'tag', summary: 'give an image one more name', also: 'image tag', load: () => import('./verbs/tag.ts') },
+  {
+    name: 'history',
+    summary: 'show the steps that made an image',
+    also: 'image history',
+    load: () => import('./verbs/history.ts'),
+  },
+  { name: 'image inspect', summary: 'show all about images', load: () => import('./verbs/image-inspect.ts') },
+  { name: 'image prune', summary: 'remove images that nothing needs', load: () => import('./verbs/image-prune.ts') },
+  {
+    name: 'image tree',
+    summary: 'show the layers of an image, and which one owns a path',
+    load: () => import('./verbs/image-tree.ts'),
+  },
   { name: 'pod create', summary: 'create a pod', load: () => import('./verbs/pod-create.ts') },
   { name: 'pod start', summary: 'start pods and their containers', load: () => import('./verbs/pod-start.ts') },
   { name: 'pod stop', summary: 'stop pods and their containers', load: () => import('./verbs/pod-stop.ts') },
@@ -60,6 +79,11 @@ export const VERBS: readonly VerbEntry[] = [
   { name: 'info', summary: 'show what this host and agent can do', load: () => import('./verbs/info.ts') },
   { name: 'version', summary: 'show the versions', load: () => import('./verbs/version.ts') },
   {
+    name: 'system df',
+    summary: 'show what images and containers take on the disk',
+    load: () => import('./verbs/system-df.ts'),
+  },
+  {
     name: 'system reset',
     summary: 'remove all containers, pods and images',
     load: () => import('./verbs/system-reset.ts'),
@@ -86,9 +110,16 @@ options:
 glasspod VERB --help shows more.
 `
 
+/** Under the names that they have there. */
+const verbsBelow = (group: string): VerbEntry[] =>
+  VERBS.flatMap((entry) => {
+    const name = [entry.name, entry.also].find((known) => known?.startsWith(`${group} `))
+    return name === undefined ? [] : [{ ...entry, name }]
+  })
+
 const formatGroupHelp = (group: string): string => `usage: glasspod ${group} VERB [OPTIONS] [ARG...]
 
-${formatList(VERBS.filter(({ name }) => name.startsWith(`${group} `)))}
+${formatList(verbsBelow(group))}
 
 glasspod ${group} VERB --help shows more.
 `
@@ -106,8 +137,8 @@ const parseGlobals = (args: readonly string[]) => {
 }
 
 /** The first word of verbs of two words; `inspect` is also a verb by itself. */
-const isGroup = (name: string) => VERBS.some((entry) => entry.name.startsWith(`${name} `))
-const findVerb = (name: string) => VERBS.find((entry) => entry.name === name)
+const isGroup = (group: string) => verbsBelow(group).length > 0
+const findVerb = (name: string) => VERBS.find((entry) => entry.name === name || entry.also === name)
 
 /** Resolves to the exit code. */
 export const run = async (args: readonly string[]): Promise<number> => {
@@ -129,9 +160,10 @@ export const run = async (args: readonly string[]): Promise<number> => {
   const pair = `${first} ${second}`
   const entry = findVerb(pair) ?? findVerb(first)
   const name = entry?.name ?? (isGroup(first) ? pair : first)
+  const words = entry !== undefined && findVerb(pair) === entry ? 2 : 1
   const { invoke, rejectVerb } = await import('./invoke.ts')
   if (entry === undefined) return rejectVerb(name, VERBS)
-  return invoke(entry, rest.slice(name.split(' ').length), root)
+  return invoke(entry, rest.slice(words), root)
 }
 
 /** The process from here to its end: exits by itself, whatever still listens (standard input, a signal). */

@@ -31,6 +31,8 @@ export const defineVerb = <T extends OptionTable>(verb: Verb<T>): Verb<T> => ver
 export interface VerbEntry {
   name: string
   summary: string
+  /** Another name, as docker and podman have it below a noun: shown in that noun's help only. */
+  also?: string
   load: () => Promise<{ verb: Verb }>
 }
 

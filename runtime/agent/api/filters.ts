@@ -13,17 +13,26 @@ const VALUES: Record<string, RegExp> = {
   exited: /^\d{1,3}$/,
 }
 
-const invalid = (sentence: string) =>
-  new Failure(sentence, {
-    id: 'ps.filter',
-    try: `one of ${KNOWN.join(', ')}: --filter name=web`,
-    status: 400,
-    exitCode: 125,
-  })
+/** Which keys there are, which values some of them take, and how an example looks. */
+export interface FilterGrammar {
+  readonly id: string
+  readonly known: readonly string[]
+  readonly values: Readonly<Record<string, RegExp>>
+  readonly example: string
+}
 
-export const parseFilters = (text: string | null): Filters => {
+const CONTAINERS: FilterGrammar = { id: 'ps.filter', known: KNOWN, values: VALUES, example: 'name=web' }
+
+export const parseFilters = (text: string | null, grammar: FilterGrammar = CONTAINERS): Filters => {
   const filters: Filters = new Map()
   if (text === null || text === '') return filters
+  const invalid = (sentence: string) =>
+    new Failure(sentence, {
+      id: grammar.id,
+      try: `one of ${grammar.known.join(', ')}: --filter ${grammar.example}`,
+      status: 400,
+      exitCode: 125,
+    })
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -32,10 +41,10 @@ export const parseFilters = (text: string | null): Filters => {
   }
   if (typeof value !== 'object' || value === null) throw invalid('the filters are not a JSON object')
   for (const [key, wanted] of Object.entries(value)) {
-    if (!KNOWN.includes(key)) throw invalid(`invalid filter '${key}'`)
+    if (!grammar.known.includes(key)) throw invalid(`invalid filter '${key}'`)
     if (typeof wanted !== 'object') throw invalid(`invalid filter '${key}': ${JSON.stringify(wanted)} is no list`)
     const words = (Array.isArray(wanted) ? (wanted as unknown[]) : Object.keys((wanted ?? {}) as object)).map(String)
-    const wrong = words.find((word) => VALUES[key] !== undefined && !VALUES[key].test(word))
+    const wrong = words.find((word) => grammar.values[key] !== undefined && !grammar.values[key].test(word))
     if (wrong !== undefined) throw invalid(`invalid filter '${key}=${wrong}'`)
     if (words.length > 0) filters.set(key, words)
   }
@@ -45,6 +54,13 @@ export const parseFilters = (text: string | null): Filters => {
 /** Of four digits or more: 'a' is no image. */
 const isIdPrefix = (id: string, word: string): boolean =>
   /^(?:sha256:)?[0-9a-f]{4,64}$/.test(word) && id.replace(/^sha256:/, '').startsWith(word.replace(/^sha256:/, ''))
+
+/** `NAME` or `NAME=VALUE`. */
+export const hasLabel = (labels: Readonly<Record<string, string>>, word: string): boolean => {
+  const [name = '', value] = word.split(/=(.*)/s)
+  const label = Object.hasOwn(labels, name) ? labels[name] : undefined
+  return label !== undefined && (value === undefined || label === value)
+}
 
 const matches = (agent: Agent, container: Container, key: string, word: string): boolean => {
   const { record } = container
@@ -63,12 +79,8 @@ const matches = (agent: Agent, container: Container, key: string, word: string):
       const pod = agent.pods.all.get(record.podId)
       return pod !== undefined && !pod.implicit && (pod.name === word || pod.id.startsWith(word))
     }
-    default: {
-      const [name = '', value] = word.split(/=(.*)/s)
-      const labels = record.body.Labels ?? {}
-      const label = Object.hasOwn(labels, name) ? labels[name] : undefined
-      return label !== undefined && (value === undefined || label === value)
-    }
+    default:
+      return hasLabel(record.body.Labels ?? {}, word)
   }
 }
 

@@ -64,6 +64,7 @@ export const systemRoutes = (agent: Agent): Route[] => [
       uplinkRemedy: agent.network.read()?.uplinkRemedy ?? null,
     },
   })),
+  route('GET', '/system/df', async () => (await import('./disk-usage.ts')).answerDiskUsage(agent)),
   route('GET', '/glasspod/agent', () => ({
     pid: process.pid,
     startedAt: agent.startedAt.toISOString(),

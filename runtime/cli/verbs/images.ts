@@ -1,9 +1,11 @@
 import type { ImageSummary } from '../api.ts'
+import { parseFilters } from '../filters.ts'
 import { formatAge, formatSize } from '../human.ts'
 import { print, printJson } from '../output.ts'
 import { formatTable, printable, shortId } from '../table.ts'
-import { FORMAT, NO_OPERANDS, NO_TRUNC, defineVerb } from '../verb.ts'
+import { FORMAT, NO_TRUNC, defineVerb } from '../verb.ts'
 
+const FILTERS = ['before', 'dangling', 'label', 'reference', 'since']
 const NONE = '<none>'
 
 /** One row a tag; an image without one is shown by its repository, or not at all by name. */
@@ -31,15 +33,20 @@ export const formatImages = (images: readonly ImageSummary[], full: boolean, now
 
 export const verb = defineVerb({
   options: {
+    filter: { type: 'list', short: 'f', metavar: 'KEY=VALUE', about: `by ${FILTERS.join(', ')}` },
     format: FORMAT,
     'no-trunc': NO_TRUNC,
     quiet: { type: 'boolean', short: 'q', about: 'ids only' },
   },
-  operands: NO_OPERANDS,
+  operands: { usage: '[REPOSITORY[:TAG]]', min: 0, max: 1 },
   example: 'glasspod images --format json',
-  async run({ options, agent }) {
+  async run({ options, operands: [name], agent }) {
     const full = options['no-trunc']
-    const images = await (await agent()).get<ImageSummary[]>('/images/json')
+    const filters = parseFilters(
+      name === undefined ? options.filter : [...options.filter, `reference=${name}`],
+      FILTERS,
+    )
+    const images = await (await agent()).get<ImageSummary[]>('/images/json', { filters })
     if (options.format === 'json') return printJson(images)
     if (!options.quiet) return print(formatImages(images, full, Date.now()))
     for (const { Id } of images) print(full ? Id : shortId(Id))

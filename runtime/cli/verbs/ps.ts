@@ -1,7 +1,7 @@
 import type { ContainerSummary } from '../api.ts'
 import { formatPort } from '../ports.ts'
 import { formatAge } from '../human.ts'
-import { badFlag } from '../options.ts'
+import { parseFilters } from '../filters.ts'
 import { print, printJson } from '../output.ts'
 import { formatTable, printable, shortId, truncate } from '../table.ts'
 import { FORMAT, NO_OPERANDS, NO_TRUNC, defineVerb } from '../verb.ts'
@@ -9,19 +9,6 @@ import { FORMAT, NO_OPERANDS, NO_TRUNC, defineVerb } from '../verb.ts'
 const FILTERS = ['id', 'label', 'name', 'pod', 'status']
 const HEADERS = ['CONTAINER ID', 'IMAGE', 'COMMAND', 'CREATED', 'STATUS', 'PORTS', 'NAMES']
 const COMMAND_WIDTH = 20
-
-/** `status=exited` twice or more: {"status":["exited",...]}, as the API has it. */
-export const parseFilters = (flags: readonly string[]): string | undefined => {
-  const filters: Record<string, string[]> = {}
-  for (const flag of flags) {
-    const [key = '', ...value] = flag.split('=')
-    if (!FILTERS.includes(key) || value.length === 0) {
-      throw badFlag(`--filter takes ${FILTERS.map((name) => `${name}=`).join(', ')}, not "${flag}"`)
-    }
-    ;(filters[key] ??= []).push(value.join('='))
-  }
-  return flags.length === 0 ? undefined : JSON.stringify(filters)
-}
 
 export const formatContainers = (containers: readonly ContainerSummary[], full: boolean, nowMs: number): string =>
   formatTable(
@@ -50,7 +37,7 @@ export const verb = defineVerb({
   async run({ options, agent }) {
     const { all, filter, quiet, format } = options
     const full = options['no-trunc']
-    const filters = parseFilters(filter)
+    const filters = parseFilters(filter, FILTERS)
     const containers = await (await agent()).get<ContainerSummary[]>('/containers/json', { all, filters })
     if (format === 'json') return printJson(containers)
     if (!quiet) return print(formatContainers(containers, full, Date.now()))

@@ -9,7 +9,8 @@ import { parseMoment } from '../../../runtime/cli/moment.ts'
 import { formatError } from '../../../runtime/cli/report.ts'
 import { formatTable, printable } from '../../../runtime/cli/table.ts'
 import { formatImages } from '../../../runtime/cli/verbs/images.ts'
-import { formatContainers, parseFilters } from '../../../runtime/cli/verbs/ps.ts'
+import { parseFilters } from '../../../runtime/cli/filters.ts'
+import { formatContainers } from '../../../runtime/cli/verbs/ps.ts'
 
 const NOW = 1_700_000_000_000
 const widest = (text: string) => Math.max(...text.split('\n').map((line) => line.length))
@@ -123,12 +124,12 @@ describe('tables', () => {
   })
 
   it('are filtered by known keys only', () => {
-    expect(parseFilters(['status=exited', 'label=a=b', 'status=created'])).toBe(
-      '{"status":["exited","created"],"label":["a=b"]}',
-    )
-    expect(parseFilters([])).toBeUndefined()
-    expect(() => parseFilters(['colour=red'])).toThrow('not "colour=red"')
-    expect(() => parseFilters(['status'])).toThrow('not "status"')
+    expect(
+      parseFilters(['status=exited', 'label=a=b', 'status=created'], ['name', 'status', 'label', 'id', 'pod']),
+    ).toBe('{"status":["exited","created"],"label":["a=b"]}')
+    expect(parseFilters([], ['name', 'status', 'label', 'id', 'pod'])).toBeUndefined()
+    expect(() => parseFilters(['colour=red'], ['name', 'status', 'label', 'id', 'pod'])).toThrow('not "colour=red"')
+    expect(() => parseFilters(['status'], ['name', 'status', 'label', 'id', 'pod'])).toThrow('not "status"')
   })
 })
 

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { digestOf, hexOf, parseDigest } from '../../../images/digest.ts'
 import { OCI_MANIFEST } from '../../../images/media-types.ts'
+import { NAME_ANNOTATION, readLayoutIndex } from '../../../images/store/layout-index.ts'
 import { pull } from '../../../images/pull.ts'
 import { overlayLayers } from '../../../images/snapshot.ts'
 import { Store } from '../../../images/store/store.ts'
@@ -127,6 +128,75 @@ describe('Store', () => {
         [second.id, [`${two.host}/x:latest`, `${one.host}/x:latest`]],
       ])
       expect((await store.remove(first.id)).deleted).toEqual([first.id])
+    }))
+
+  describe('with a container that runs from an image', () => {
+    const withUser = (work: (store: Store, id: string) => Promise<void>): Promise<void> =>
+      inDirectory(async (path) => {
+        const users = new Map<string, string>()
+        const store = await Store.open(join(path, 'images'), { users: () => users })
+        try {
+          const { id } = await fetchInto(store, one)
+          users.set(id, 'web')
+          await work(store, id)
+        } finally {
+          await store.close()
+        }
+      })
+
+    test('the last name goes by force only, and the image stays', () =>
+      withUser(async (store, id) => {
+        const name = `${one.host}/x:latest`
+        await store.nameAlso(name, 'docker.io/library/second:1')
+        await store.remove('second:1')
+        for (const text of [name, id])
+          await expect(store.remove(text)).rejects.toMatchObject({
+            message: `image ${text} is used by container web`,
+            facts: { id: 'image.in-use', status: 409 },
+          })
+        await expect(store.remove(id, { force: true })).rejects.toMatchObject({ facts: { id: 'image.in-use' } })
+        expect(await store.remove(name, { force: true })).toEqual({ untagged: [name], deleted: [] })
+        const image = await store.find(id)
+        expect(image.names).toEqual([])
+        for (const { diffId } of image.layers) expect(await store.hasLayer(diffId)).toBe(true)
+      }))
+
+    test('a prune leaves it, with all names and without any', () =>
+      withUser(async (store, id) => {
+        await fetchInto(store, two)
+        expect((await store.prune(() => true)).untagged).toEqual([`${two.host}/x:latest`])
+        expect((await store.list()).map((image) => image.id)).toEqual([id])
+      }))
+
+    test('its layers stay when another program takes the image out of the layout', () =>
+      withUser(async (store, id) => {
+        const { layers } = await store.find(id)
+        writeFileSync(join(store.directory, 'index.json'), '{"schemaVersion":2,"manifests":[]}')
+        expect((await store.prune(() => true)).deleted).toEqual([])
+        for (const { diffId } of layers) expect(await store.hasLayer(diffId)).toBe(true)
+        expect(blobsOf(store)).toEqual([hexOf(parseDigest(id))])
+      }))
+  })
+
+  test('a prune tells the bytes of the blobs that went', () =>
+    withStore(async (store) => {
+      const [first] = [await fetchInto(store, one), await fetchInto(store, two)]
+      const [shared] = first.layers
+      const { untagged, deleted, reclaimed } = await store.prune(({ id }) => id === first.id)
+      expect([untagged, deleted]).toEqual([[`${one.host}/x:latest`], [first.id]])
+      expect(reclaimed).toBe(first.size - (shared?.size ?? 0))
+      expect((await store.prune(() => false)).reclaimed).toBe(0)
+    }))
+
+  test('one more name says nothing of any registry', () =>
+    withStore(async (store) => {
+      const image = await fetchInto(store, one)
+      await store.nameAlso(image.id, 'docker.io/library/second:1')
+      const [, entry] = await readLayoutIndex(store.directory)
+      expect(entry?.annotations).toEqual({ [NAME_ANNOTATION]: 'docker.io/library/second:1' })
+      await expect(store.nameAlso('nothing', 'docker.io/library/x:1')).rejects.toMatchObject({
+        facts: { id: 'image.unknown', status: 404 },
+      })
     }))
 
   test('names given at the same time are all kept', () =>

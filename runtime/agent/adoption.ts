@@ -20,7 +20,8 @@ export const adopt = (parts: Parts): void => {
   for (const path of [...containers.remains, ...pods.remains]) rmSync(path, { recursive: true, force: true })
   for (const container of containers.all.values()) adoptContainer(parts, container)
   for (const pod of pods.all.values())
-    if (pod.pause !== undefined && !pods.isRunning(pod)) void pods.stop(pod)
+    if (pod.implicit && containers.inPod(pod).length === 0) void pods.remove(pod)
+    else if (pod.pause !== undefined && !pods.isRunning(pod)) void pods.stop(pod)
     else if (pod.implicit && containers.inPod(pod).every(({ isRunning }) => !isRunning)) void pods.stop(pod)
 }
 

@@ -82,6 +82,7 @@ const leave = async (how?: 'with-holder') => {
   await delay(ACCEPT_MS)
   server.close()
   await atMost(answered(), GRACE_SECONDS)
+  await agent.pods.settled()
   await agent.discards.settled()
   await agent.images.close()
   const { holder } = agent.node

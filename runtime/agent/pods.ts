@@ -31,6 +31,8 @@ export class Pods {
   readonly remains: string[]
   private readonly records: Records<PodRecord>
   private readonly starting = new Map<string, Promise<void>>()
+  /** Addresses that are given back while nobody waits, by their pods' ids. */
+  private readonly leaving = new Map<string, Promise<void>>()
   private readonly node: Node
   private readonly network: Network
   private readonly discards: Discards
@@ -42,7 +44,9 @@ export class Pods {
     this.records = new Records(node.paths.pods, 'pod.json')
     const { records, remains } = this.records.readAll()
     this.remains = remains
-    for (const record of records) this.all.set(record.id, record)
+    for (const record of records)
+      if (record.goes !== true) this.all.set(record.id, record)
+      else this.remove(record).catch((error: unknown) => console.error(`remove pod ${record.name}:`, error))
   }
 
   find(word: string): PodRecord {
@@ -178,6 +182,7 @@ export class Pods {
   private async run(pod: PodRecord, watch?: Watch): Promise<void> {
     // The network of the node takes the longest at first: it comes up while the pause process does.
     if (pod.network === 'bridge') this.network.ensure().catch(() => undefined)
+    await this.leaving.get(pod.id)
     try {
       await executeSteps(this.plan(pod), this.execution(pod, watch))
     } catch (error) {
@@ -256,9 +261,30 @@ export class Pods {
     ]
   }
 
+  /** The record stays while its address is in use: an agent that dies meanwhile leaves it to the next. */
   private removeFiles({ id }: PodRecord): Promise<undefined> {
-    this.discards.discard(this.directory(id))
+    const discard = () => this.discards.discard(this.directory(id))
+    const leaving = this.leaving.get(id)
+    if (leaving === undefined) discard()
+    else void leaving.then(discard)
     return nothing
+  }
+
+  /** Nobody needs the address of a pod that goes: a plugin takes longer to give it back than all the rest. */
+  private detachLater(pod: PodRecord): Promise<undefined> {
+    // An implicit one is gone when its container is.
+    if (!pod.implicit) this.records.write({ ...pod, goes: true })
+    const detached = this.network
+      .detach({ ...pod })
+      .catch((error: unknown) => console.error(`detach ${pod.name}:`, error))
+      .then(() => void this.leaving.delete(pod.id))
+    this.leaving.set(pod.id, detached)
+    return nothing
+  }
+
+  /** Resolves when no address is being given back. */
+  async settled(): Promise<void> {
+    await Promise.all(this.leaving.values())
   }
 
   private hasTraces(pod: PodRecord): boolean {
@@ -280,7 +306,11 @@ export class Pods {
   async stop(pod: PodRecord, watch?: Watch, goes = false): Promise<void> {
     // The end of a namespace takes its interfaces along: the plugin then has an address to give back, and no more.
     if (pod.pause !== undefined) signalProcess(pod.pause, 'SIGKILL')
-    const failures = await undoSteps(this.plan(pod), this.execution(pod, watch))
+    const execution = this.execution(pod, watch)
+    // A port that was published must be free when this is over; and who watches is to see it all.
+    if (goes && pod.pause !== undefined && pod.publish.length === 0 && watch === undefined)
+      execution.effects['network.detach'] = () => this.detachLater(pod)
+    const failures = await undoSteps(this.plan(pod), execution)
     delete pod.ip
     if (!goes) this.records.write(pod)
     if (failures.length > 0) throw failures[0]

@@ -57,6 +57,8 @@ export interface PodRecord {
   created: string
   pause?: ProcessIdentity
   ip?: string
+  /** It was removed, and is here until its address is given back. */
+  goes?: true
 }
 
 /** One JSON file in a directory a thing: <directory>/<id>/<file>. */

@@ -88,6 +88,7 @@ export const systemRoutes = (agent: Agent): Route[] => [
         exitCode: 125,
       })
     await agent.stopAll(10)
+    await agent.pods.settled()
     await agent.network.stop()
     setImmediate(agent.leave, 'with-holder')
     return undefined

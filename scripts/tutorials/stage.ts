@@ -14,6 +14,7 @@ import { Shell } from './shell.ts'
 
 /** dist/scripts/learn.mjs is two levels below bin/. */
 const BIN = new URL('../../bin/glasspod', import.meta.url).pathname
+const PLUGINS = new URL('../cni', import.meta.url).pathname
 
 export interface Place {
   directory: string
@@ -28,6 +29,7 @@ const environment = (directory: string): NodeJS.ProcessEnv => {
     PATH: `${directory}/bin:${env['PATH'] ?? ''}:/usr/sbin:/sbin`,
     GLASSPOD_ROOT: `${directory}/root`,
     DIR: directory,
+    CNI_PATH: PLUGINS,
     NO_COLOR: '1',
     COLUMNS: '78',
     // a proxy of the reader's would be asked for the registry on loopback

@@ -35,7 +35,7 @@ export const level: Level = {
         en: 'A container of the pod joins three namespaces and makes two of its own: mounts and pids.',
         zh: 'Pod 里的容器加入三个命名空间，再自建两个：挂载和 PID。',
       },
-      run: 'mkdir www; echo "hello from the pod" >www/index.html\njoin() { exec nsenter --target $pause --user --net --ipc --uts --preserve-credentials -- unshare --mount --pid --fork --kill-child "$@"; }\n(join busybox httpd -f -p 8080 -h "$DIR/www") & server=$!\nuntil grep -q :1F90 /proc/$pause/net/tcp /proc/$pause/net/tcp6; do sleep 0.1; done\nweb=$(cat /proc/$server/task/$server/children); web=${web% }\nfor ns in net ipc uts mnt pid; do readlink /proc/$pause/ns/$ns /proc/$web/ns/$ns; done',
+      run: 'mkdir www; echo "hello from the pod" >www/index.html\njoin() { exec nsenter --target $pause --user --net --ipc --uts --preserve-credentials -- unshare --mount --pid --fork --kill-child "$@"; }\nlistens() { grep -q ":1F90 .* 0A " /proc/$pause/net/tcp /proc/$pause/net/tcp6; }\n(join busybox httpd -f -p 8080 -h "$DIR/www") & server=$!\nuntil listens; do sleep 0.1; done\nweb=$(cat /proc/$server/task/$server/children); web=${web% }\nfor ns in net ipc uts mnt pid; do readlink /proc/$pause/ns/$ns /proc/$web/ns/$ns; done',
       check: async (see) => {
         const [pause, web] = [await see.pid('pause'), await see.pid('web')]
         const same = (kind: string) =>
@@ -74,7 +74,7 @@ export const level: Level = {
         en: 'The server dies. The pod does not: pause is still there. Start the server again.',
         zh: '服务器死了，Pod 没死：pause 还在。再把服务器启动起来。',
       },
-      run: 'before=$(readlink /proc/$pause/ns/net)\nkill -KILL $server; wait $server\n(join busybox httpd -f -p 8080 -h "$DIR/www") & server=$!\nuntil grep -q :1F90 /proc/$pause/net/tcp /proc/$pause/net/tcp6; do sleep 0.1; done\nweb=$(cat /proc/$server/task/$server/children); web=${web% }\necho "$before $(readlink /proc/$web/ns/net)"',
+      run: 'before=$(readlink /proc/$pause/ns/net)\nkill -KILL $server; wait $server; while listens; do sleep 0.1; done\n(join busybox httpd -f -p 8080 -h "$DIR/www") & server=$!\nuntil listens; do sleep 0.1; done\nweb=$(cat /proc/$server/task/$server/children); web=${web% }\necho "$before $(readlink /proc/$web/ns/net)"',
       check: async (see) =>
         (await see.value('before')) === see.namespace(await see.pid('web'), 'net') &&
         listens(see, await see.pid('pause'), 8080),

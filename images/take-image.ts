@@ -4,7 +4,7 @@
  */
 import { CONFIG_LIMIT, parseImageConfig } from './image-config.ts'
 import type { Image, ImageLayer } from './image.ts'
-import { fetchLayer, type LayerJob, type LayerProgress } from './layer-fetch.ts'
+import { fetchLayer, type LayerProgress } from './layer-fetch.ts'
 import type { Digest } from './digest.ts'
 import { addLosses, type Losses, type UnpackOptions } from './layer/unpack.ts'
 import { parseManifest, type Descriptor } from './manifest.ts'
@@ -16,6 +16,7 @@ import { startBounded } from './start-bounded.ts'
 import { toImage } from './store/image-list.ts'
 import { SOURCE_ANNOTATION } from './store/layout-index.ts'
 import type { Store } from './store/store.ts'
+import { throttled } from './throttle.ts'
 
 type LayerStep = readonly [state: LayerProgress['state'], current: number]
 
@@ -52,8 +53,6 @@ export interface Taken extends Losses {
 /** Of one image, and of all that are on their way. */
 const LAYERS_AT_ONCE = 3
 const LAYERS_IN_ALL = 6
-/** Milliseconds between two events of one state. */
-const PROGRESS_INTERVAL = 50
 
 interface Job {
   readonly store: Store
@@ -133,7 +132,11 @@ const takeLayers = async (
   descriptors: readonly Descriptor[],
 ): Promise<Losses> => {
   const layers = [...new Map(all.map((layer, at) => [layer.digest, { layer, descriptor: descriptors[at] }])).values()]
-  const reporters = layers.map(({ layer }) => createReporter(layer, options.onProgress))
+  const reporters = layers.map(({ layer: { digest, size } }) =>
+    throttled((state: LayerProgress['state'], current) =>
+      options.onProgress?.({ layer: digest, state, current, total: size }),
+    ),
+  )
   for (const report of reporters) report('waiting', 0)
   const losses = await startBounded(layers, {
     limit: LAYERS_AT_ONCE,
@@ -154,17 +157,4 @@ const takeLayers = async (
       }),
   })
   return addLosses(losses)
-}
-
-/** Every change of state, but of the many steps within one only some. */
-const createReporter = ({ digest, size }: ImageLayer, onProgress: TakeOptions['onProgress']): LayerJob['report'] => {
-  let last: LayerProgress['state'] | undefined
-  let at = 0
-  return (state, current) => {
-    const now = Date.now()
-    if (state === last && now - at < PROGRESS_INTERVAL) return
-    last = state
-    at = now
-    onProgress?.({ layer: digest, state, current, total: size })
-  }
 }

@@ -49,7 +49,7 @@ export class Images {
   }
 
   /** A short name as registries.conf reads it, where such an image is here; else the word itself. */
-  private async nameMeant(word: string): Promise<string> {
+  async nameMeant(word: string): Promise<string> {
     const [images, { namesMeant }, { readRegistriesConf }, { formatReference }] = await Promise.all([
       this.list(),
       import('../../images/registry/short-names.ts'),

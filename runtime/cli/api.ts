@@ -199,11 +199,12 @@ export interface CgroupTree extends CgroupNode {
   /** What to do about it. */
   remedy?: string
 }
+/** Of a pull, a push or another transfer of images. */
 export interface PullEvent {
   status?: string
   id?: string
   progressDetail?: { current?: number; total?: number }
   error?: string
   errorDetail?: Record<string, unknown>
-  aux?: { ID?: string }
+  aux?: { ID?: string; Digest?: string }
 }

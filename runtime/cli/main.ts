@@ -32,6 +32,7 @@ export const VERBS: readonly VerbEntry[] = [
     also: 'image pull',
     load: () => import('./verbs/pull.ts'),
   },
+  { name: 'push', summary: 'send an image to a registry', also: 'image push', load: () => import('./verbs/push.ts') },
   { name: 'login', summary: 'log in to a registry', load: () => import('./verbs/login.ts') },
   { name: 'logout', summary: 'forget the login for a registry', load: () => import('./verbs/logout.ts') },
   { name: 'images', summary: 'list images', also: 'image ls', load: () => import('./verbs/images.ts') },

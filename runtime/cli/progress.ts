@@ -1,4 +1,4 @@
-/** The progress of a pull: one bar a layer on a terminal, one line a change in a pipe. */
+/** The progress of a pull or push: one bar a layer on a terminal, one line a change in a pipe. */
 import type { PullEvent } from './api.ts'
 import { formatSize } from './human.ts'
 import { STDERR, write } from './output.ts'
@@ -27,7 +27,7 @@ export const makeProgressLines = (): ((event: PullEvent) => string[]) => {
 }
 
 /** On the way from the first byte of a layer to the last: not worth a line that stays. */
-const PASSING = ['Waiting', 'Extracting']
+const PASSING = ['Waiting', 'Extracting', 'Preparing']
 
 /** The line to write where nothing can be redrawn: a layer's begin and its end; undefined for what lies between. */
 export const makeProgressChanges = (): ((event: PullEvent) => string | undefined) => {

@@ -6,6 +6,7 @@ import { route, Status, type Request, type Route } from '../http.ts'
 import { inspectImage, summariseImage } from './describe.ts'
 import { answerImageTree } from './image-tree.ts'
 import { answerPull } from './pull.ts'
+import { answerPush } from './push.ts'
 
 const nameIn = ({ params }: Request): string => params['name'] ?? ''
 
@@ -67,6 +68,7 @@ export const imageRoutes = (agent: Agent): Route[] => [
   route('GET', '/images/{name*}/json', async (request) => inspectImage(await agent.images.find(nameIn(request)))),
   route('GET', '/images/{name*}/history', (request) => answerHistory(agent, request)),
   route('GET', '/glasspod/images/{name*}/tree', (request) => answerImageTree(agent, request)),
+  route('POST', '/images/{name*}/push', (request) => answerPush(agent, request)),
   route('POST', '/images/{name*}/tag', (request) => answerTag(agent, request)),
   route('DELETE', '/images/{name*}', async (request) => {
     const force = ['1', 'true'].includes(request.query.get('force') ?? '')

@@ -1,11 +1,13 @@
 /** The tutorials: `glasspod learn` starts this, as the user who is to play. */
 import { parseArgs } from 'node:util'
 import { chalk } from 'zx'
+import { reportError } from '../runtime/cli/report.ts'
 import { Stage } from './demo-steps/stage.ts'
-import { LANGUAGES, type Language, type Level } from './tutorials/level.ts'
+import { findGround } from './tutorials/ground.ts'
+import { LANGUAGES, type Language, type Level, type Text } from './tutorials/level.ts'
 import { LEVELS } from './tutorials/levels.ts'
 import { playLevel, Stopped, type Speed } from './tutorials/play.ts'
-import { SAY, chooseLanguage, say, sayCommand, sayHeading } from './tutorials/say.ts'
+import { SAY, chooseLanguage, say, sayCommand, sayHeading, sayLeft } from './tutorials/say.ts'
 import { makePlace } from './tutorials/stage.ts'
 
 const NUMBER_OF_SIGNAL = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const
@@ -32,14 +34,20 @@ const listLevels = (): void => {
 /** Of the level that is played; whatever happens, what it has made is taken back. */
 let stage = new Stage()
 
+/** @returns that this is no fault */
+const leaveOut = ({ id, title }: Level, need: Text): true => {
+  sayHeading(`${id}  ${title[language]}`)
+  sayLeft(need[language], language)
+  return true
+}
+
 const play = async (level: Level): Promise<boolean> => {
-  if (level.needs?.isThere() === false) {
-    say(`${level.id}  ${SAY.left[language]} ${level.needs.name}`)
-    return true
-  }
+  if (level.needs?.isThere() === false) return leaveOut(level, level.needs.name)
+  const ground = level.cgroup === true ? findGround(process.env) : undefined
+  if (level.cgroup === true && ground === undefined) return leaveOut(level, SAY.cgroup)
   if (level.image !== undefined) say(chalk.dim(`… ${SAY.image[language]}`))
   stage = new Stage()
-  const { directory, shell } = await makePlace({ image: level.image, language }, stage)
+  const { directory, shell } = await makePlace({ image: level.image, ground, language }, stage)
   const right = await playLevel(level, { directory, shell, language, speed }, values.watch)
   await stage.end()
   // set by what could not be taken back
@@ -77,7 +85,7 @@ try {
   }
 } catch (error) {
   // what a signal has ended fails, and is no news
-  if (!(error instanceof Stopped) && !stage.isEnding) throw error
+  if (!(error instanceof Stopped) && !stage.isEnding) process.exitCode = reportError(error, false)
 } finally {
   await stage.end()
 }

@@ -2,7 +2,17 @@
  * What only root can prepare for the system user, and the start as that user. Root trusts nothing that this user can
  * write: its own files lie in a directory of root's, and it makes none below the user's.
  */
-import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename } from 'node:path'
 import { errnoOf, Failure } from '../errors.ts'
 import type { PasswdEntry } from '../spec/users.ts'
@@ -71,6 +81,12 @@ const prepareCgroup = ({ uid, gid }: PasswdEntry): string => {
     if (['EROFS', 'EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) return ''
     throw error
   }
+}
+
+/** This process, which is about to become the user, as one that was born there: what it starts can have cgroups. */
+export const enterCgroup = (user: PasswdEntry): void => {
+  const procs = prepareCgroup(user)
+  if (procs !== '') writeFileSync(procs, `${process.pid}`)
 }
 
 /**

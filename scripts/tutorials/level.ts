@@ -23,9 +23,16 @@ export interface Witness {
   directory: string
 }
 
+/** Something that not every machine has. What needs it is left out, and says so by this name. */
+export interface Need {
+  name: Text
+  isThere: (witness: Witness) => Promise<boolean> | boolean
+}
+
 export interface Step {
   /** What comes, and why: one or two sentences. */
   say: Text
+  needs?: Need
   /** Given to the reader's shell, a POSIX one. */
   run: string
   /** Must this fail? Then this is what the failure teaches. */
@@ -48,8 +55,10 @@ export interface Level {
   concept: Text
   /** What to type in a second terminal, to see it from there. */
   watch: string
-  /** What has to be there beyond a user namespace; a level is left out by that name. */
-  needs?: { name: string; isThere: () => boolean }
+  /** What has to be there beyond a user namespace, or the level is left out. */
+  needs?: Pick<Need, 'name'> & { isThere: () => boolean }
+  /** Whether `$CGROUP` is to be a cgroup directory of the level's own. Where none can be had the level is left out. */
+  cgroup?: boolean
   /** Where `$IMAGE` is to be: in the store of `glasspod`, or only in a registry of the level's own, at `$REGISTRY`. */
   image?: 'stored' | 'served'
   steps: readonly Step[]

@@ -8,6 +8,7 @@ import { level as pid } from './levels/04-pid.ts'
 import { level as utsIpc } from './levels/05-uts-ipc.ts'
 import { level as users } from './levels/06-users.ts'
 import { level as capabilities } from './levels/07-capabilities.ts'
+import { level as cgroups } from './levels/08-cgroups.ts'
 import { level as network } from './levels/09-network.ts'
 import { level as cni } from './levels/10-cni.ts'
 import { level as image } from './levels/11-image.ts'
@@ -22,6 +23,7 @@ export const LEVELS: readonly Level[] = [
   utsIpc,
   users,
   capabilities,
+  cgroups,
   network,
   cni,
   image,

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { chalk, question } from 'zx'
 import { until } from '../../test/fixtures/glasspod-until.ts'
 import type { Language, Level, Step, Witness } from './level.ts'
-import { SAY, say, sayCommand, sayFact, sayFault, sayHeading, sayOutput, sayText } from './say.ts'
+import { SAY, say, sayCommand, sayFact, sayFault, sayHeading, sayLeft, sayOutput, sayText } from './say.ts'
 import type { Ended, Shell } from './shell.ts'
 import { makeWitness } from './witness.ts'
 
@@ -56,13 +56,24 @@ const isRight = async (step: Step, ended: Ended, player: Player): Promise<boolea
   return true
 }
 
-/** @returns whether the kernel shows what it should */
+/** What the machine lacks for this step, if it lacks something. */
+const findLack = async ({ needs }: Step, { shell, directory, language }: Player): Promise<string | undefined> => {
+  const witness = makeWitness(shell, directory, { output: '', exitCode: 0 })
+  return needs === undefined || (await needs.isThere(witness)) ? undefined : needs.name[language]
+}
+
+/** @returns whether the kernel shows what it should, or cannot here */
 const playStep = async (step: Step, player: Player): Promise<boolean> => {
   const { language, speed, shell } = player
   say('')
   sayText(step.say[language])
   if (step.fails !== undefined) say(chalk.dim(`(${SAY.mustFail[language]})`))
   sayCommand(step.run)
+  const lack = await findLack(step, player)
+  if (lack !== undefined) {
+    sayLeft(lack, language)
+    return true
+  }
   for (;;) {
     const command = await choose(step, player)
     if (command === undefined) return true

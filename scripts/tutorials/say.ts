@@ -14,6 +14,10 @@ export const SAY = {
   answer: { en: 'The answer', zh: '答案' },
   watch: { en: 'In a second terminal:', zh: '在另一个终端里可以观察：' },
   left: { en: 'left out: it needs', zh: '跳过：需要' },
+  cgroup: {
+    en: 'a delegated cgroup (glasspod doctor cgroups.delegation)',
+    zh: '委派给你的 cgroup（glasspod doctor cgroups.delegation）',
+  },
   done: { en: 'Done, and all of it is taken back.', zh: '本关完成，一切都已清理。' },
   next: { en: 'next:', zh: '下一关：' },
   cleaning: { en: 'cleaning up', zh: '正在清理' },
@@ -66,6 +70,11 @@ export const sayFact = (text: string): void =>
   wrapText(text, '  ').forEach((line, index) => say(index === 0 ? `${chalk.green('✔')}${line.slice(1)}` : line))
 export const sayFault = (text: string): void =>
   wrapText(text, '  ').forEach((line, index) => say(index === 0 ? `${chalk.red('✘')}${line.slice(1)}` : line))
+
+export const sayLeft = (name: string, language: Language): void =>
+  wrapText(`${SAY.left[language]} ${name}`, '  ').forEach((line, index) =>
+    say(index === 0 ? `${chalk.yellow('–')}${line.slice(1)}` : line),
+  )
 
 const SHOWN = 14
 /** Long output is shown in part: the screen has 24 lines. */

@@ -41,9 +41,19 @@ export class Shell {
   private heard: () => void = () => undefined
   private last: Promise<unknown> = Promise.resolve()
 
-  constructor({ directory, env }: { directory: string; env: NodeJS.ProcessEnv }) {
+  /** @param prefix put before the shell: a program that executes the rest of its arguments */
+  constructor({
+    directory,
+    env,
+    prefix = [],
+  }: {
+    directory: string
+    env: NodeJS.ProcessEnv
+    prefix?: readonly string[]
+  }) {
     this.mark = directory
-    this.child = spawn('sh', ['-s'], {
+    const [program = 'sh', ...args] = [...prefix, 'sh', '-s']
+    this.child = spawn(program, args, {
       cwd: directory,
       env: { ...env, [MARK]: directory },
       stdio: ['pipe', 'pipe', 'inherit'],
@@ -57,6 +67,10 @@ export class Shell {
     this.child.on('exit', () => this.heard())
     this.child.stdin.on('error', () => undefined)
     this.child.stdin.write('exec 2>&1\n')
+  }
+
+  get pid(): number {
+    return this.child.pid ?? 0
   }
 
   /** One after another, in the order of the calls. */

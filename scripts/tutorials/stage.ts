@@ -3,11 +3,13 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { $ } from 'zx'
+import { Failure } from '../../runtime/errors.ts'
 import { buildDemoImage } from '../../test/fixtures/demo-image.ts'
 import { pushLayout, startRegistry } from '../../test/fixtures/registry.ts'
 import type { Stage } from '../demo-steps/stage.ts'
+import { prepareGround, removeGround, type Ground } from './ground.ts'
 import type { Language, Level } from './level.ts'
 import { SAY } from './say.ts'
 import { Shell } from './shell.ts'
@@ -68,7 +70,7 @@ const pullImage = async (image: string, env: NodeJS.ProcessEnv, stage: Stage): P
   const pull = $({ env, quiet: true, nothrow: true, detached: true })`glasspod pull -q ${image}`
   stage.during(pull, () => void pull.kill('SIGTERM'))
   const { exitCode, stderr } = await pull
-  if (exitCode !== 0) throw new Error(stderr.trimEnd())
+  if (exitCode !== 0) throw new Failure(stderr.trimEnd().replace(/^error: /, ''))
 }
 
 /** Files of subordinate ids are their owner's to remove in a user namespace only. */
@@ -90,7 +92,7 @@ const reset = async (env: NodeJS.ProcessEnv): Promise<void> => {
 
 /** The stage takes all of it back, however far it has come. */
 export const makePlace = async (
-  { image, language }: { image: Level['image']; language: Language },
+  { image, ground, language }: { image: Level['image']; ground: Ground | undefined; language: Language },
   stage: Stage,
 ): Promise<Place> => {
   const directory = mkdtempSync(join(tmpdir(), 'gp-learn-'))
@@ -110,10 +112,22 @@ export const makePlace = async (
       await served.stop()
     }
   }
-  const shell = new Shell({ directory, env })
+  let cgroup: string | undefined
+  stage.atEnd(async () => {
+    if (cgroup !== undefined) await removeGround(cgroup)
+  })
+  const shell = new Shell({ directory, env: { ...env, ...ground?.env }, prefix: ground?.prefix ?? [] })
   stage.atEnd(async () => {
     const left = await shell.end()
     if (left.length > 0) throw new Error(`${SAY.leftover[language]} ${left.join(', ')}`)
   })
+  if (ground !== undefined) {
+    // systemd-run(1) has become the shell when that answers
+    const { exitCode, output } = await shell.run(':')
+    if (exitCode !== 0)
+      throw new Failure(`${ground.prefix[0] ?? 'sh'} started no shell`, { found: output || undefined })
+    cgroup = prepareGround(ground, shell.pid, basename(directory))
+    await shell.run(`CGROUP=${cgroup}; export CGROUP`)
+  }
   return { directory, shell }
 }

@@ -7,11 +7,14 @@ import { defineVerb } from '../verb.ts'
 const PROGRAM = `${__dirname}/scripts/learn.mjs`
 
 /** Started by root, the system user plays: a level that passes by being root would teach nothing. */
-const becomeOrdinary = async (root: string): Promise<void> => {
+const becomeOrdinary = async (): Promise<void> => {
   if (process.getuid?.() !== 0) return
-  const { becomeSystemUser, refuseWithoutUser } = await import('../../rootless/system-user.ts')
-  await becomeSystemUser({ root, start: false, bundle: undefined })
-  if (process.getuid?.() === 0) throw refuseWithoutUser()
+  const { dropToUser, findSystemUser, refuseWithoutUser } = await import('../../rootless/system-user.ts')
+  const { enterCgroup } = await import('../../rootless/as-root.ts')
+  const user = findSystemUser()
+  if (user === undefined) throw refuseWithoutUser()
+  enterCgroup(user)
+  dropToUser(user)
   if (!existsSync(PROGRAM))
     throw new Failure(`the system user cannot read ${PROGRAM}`, {
       id: 'learn.program',
@@ -35,10 +38,10 @@ export const verb = defineVerb({
   operands: { usage: '[LEVEL...]', min: 0, max: Infinity },
   example: 'glasspod learn 04',
   exitCodes: { '0': 'all checks held', '1': 'one did not', '125': 'glasspod could not do it' },
-  async run({ options, operands, root }) {
+  async run({ options, operands }) {
     if (!existsSync(PROGRAM))
       throw new Failure(`${PROGRAM} is missing`, { id: 'learn.program', try: 'scripts/setup, or npm run build' })
-    await becomeOrdinary(root)
+    await becomeOrdinary()
     const { NODE_EXTRA_CA_CERTS: _slow, ...env } = process.env
     const flags = (['auto', 'ci', 'watch'] as const).flatMap((name) => (options[name] ? [`--${name}`] : []))
     const language = options.lang === undefined ? [] : ['--lang', options.lang]

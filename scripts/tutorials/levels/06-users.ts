@@ -23,7 +23,7 @@ export const level: Level = {
   watch: "watch -n 1 'lsns -t user'",
   image: 'stored',
   needs: {
-    name: 'a range in /etc/subuid',
+    name: { en: 'a range in /etc/subuid', zh: '/etc/subuid 里的一段 id' },
     isThere: () => {
       try {
         return statSync('/etc/subuid').size > 0

@@ -1,17 +1,20 @@
 /** After a crash of the agent: what runs is watched again, what ended is noted, what was half-made goes. */
 import { existsSync, rmSync } from 'node:fs'
+import { asksForRestart } from '../spec/restart.ts'
 import { isHeld } from './alive.ts'
 import type { Container, Containers } from './containers.ts'
 import { endTree } from './end-tree.ts'
 import type { Leaves } from './leaves.ts'
 import { monitorFiles, openInput, readEnding } from './monitored.ts'
 import type { Pods } from './pods.ts'
+import type { Restarts } from './restarts.ts'
 import type { Supervisor } from './supervisor.ts'
 
 interface Parts {
   pods: Pods
   containers: Containers
   leaves: Leaves
+  restarts: Restarts
   supervisor: Supervisor
 }
 
@@ -21,23 +24,35 @@ export const adopt = (parts: Parts): void => {
   for (const container of containers.all.values()) adoptContainer(parts, container)
   for (const pod of pods.all.values())
     if (pod.implicit && containers.inPod(pod).length === 0) void pods.remove(pod)
+    else if (mayStartAgain(containers.inPod(pod))) continue
     else if (pod.pause !== undefined && !pods.isRunning(pod)) void pods.stop(pod)
     else if (pod.implicit && containers.inPod(pod).every(({ isRunning }) => !isRunning)) void pods.stop(pod)
 }
 
+/** Then their next start finds out whether the pod lives, and takes away what is left of it. */
+const mayStartAgain = (containers: readonly Container[]): boolean =>
+  containers.some(
+    ({ isRunning, isRestarting, record }) =>
+      isRestarting || (isRunning && asksForRestart(record.body.HostConfig?.RestartPolicy)),
+  )
+
 const adoptContainer = (parts: Parts, container: Container): void => {
-  const { containers, leaves, supervisor } = parts
+  const { containers, leaves, restarts, supervisor } = parts
   const { alive, exit } = monitorFiles(container.directory)
   const held = existsSync(alive) && isHeld(alive)
   const started = container.isRunning || held || existsSync(exit)
+  const takeUp = () => {
+    const swept = sweep(leaves, container)
+    if (container.isRestarting) restarts.schedule(container, swept)
+  }
   if (!started) {
-    sweep(leaves, container)
+    takeUp()
     return
   }
   supervisor.keepForClients(container)
-  // 'exited' and held, or with another end than the one noted: it was being started again when the agent died.
-  if (container.record.status === 'exited' && !held && !endedAgain(container)) {
-    sweep(leaves, container)
+  // ended and held, or with another end than the one noted: it was being started again when the agent died.
+  if ((container.record.status === 'exited' || container.isRestarting) && !held && !endedAgain(container)) {
+    takeUp()
     if (container.record.body.HostConfig?.AutoRemove === true) void supervisor.removeItself(container)
     return
   }
@@ -47,10 +62,10 @@ const adoptContainer = (parts: Parts, container: Container): void => {
 }
 
 /** The agent died between the note of the end and the clean-up: what the last run left is not this run's evidence. */
-const sweep = (leaves: Leaves, { record }: Container): void => {
+const sweep = async (leaves: Leaves, { record }: Container): Promise<void> => {
   const cgroup = leaves.of(record)
   if (cgroup !== undefined && existsSync(cgroup))
-    endTree(cgroup).catch((error: unknown) => console.error(`sweep ${record.name}:`, error))
+    await endTree(cgroup).catch((error: unknown) => console.error(`sweep ${record.name}:`, error))
 }
 
 const endedAgain = ({ record, directory }: Container): boolean => {

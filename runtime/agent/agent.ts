@@ -9,6 +9,7 @@ import { monitorFiles } from './monitored.ts'
 import { Network } from './network.ts'
 import { readNode, type Node } from './node.ts'
 import { Pods } from './pods.ts'
+import { Restarts } from './restarts.ts'
 import { Stops } from './stops.ts'
 import { Supervisor } from './supervisor.ts'
 import { Traces } from './traces.ts'
@@ -21,6 +22,7 @@ export class Agent {
   readonly pods: Pods
   readonly containers: Containers
   readonly leaves: Leaves
+  readonly restarts: Restarts
   readonly stops: Stops
   readonly supervisor: Supervisor
   readonly execs: Execs
@@ -40,6 +42,7 @@ export class Agent {
     this.pods = new Pods(this.node, this.network, this.discards)
     this.containers = new Containers(this.node, this.pods, this.discards)
     this.leaves = new Leaves(this)
+    this.restarts = new Restarts(this)
     this.stops = new Stops(this)
     this.supervisor = new Supervisor(this)
     this.execs = new Execs(this)
@@ -53,9 +56,12 @@ export class Agent {
     return [...this.containers.all.values()].filter(({ isRunning }) => isRunning)
   }
 
-  /** Whether anything would miss it: a container or a pod that runs. */
+  /** Whether anything would miss it: a container or a pod that runs, or is about to. */
   get isNeeded(): boolean {
-    return this.running.length > 0 || [...this.pods.all.values()].some((pod) => this.pods.isRunning(pod))
+    return (
+      [...this.containers.all.values()].some(({ isRunning, isRestarting }) => isRunning || isRestarting) ||
+      [...this.pods.all.values()].some((pod) => this.pods.isRunning(pod))
+    )
   }
 
   logEnd(container: Container): number {
@@ -64,7 +70,9 @@ export class Agent {
 
   /** Stops all that runs, each within its seconds. */
   async stopAll(seconds: number): Promise<void> {
-    await Promise.all(this.running.map((container) => this.stops.stop(container, seconds, 'agent stop')))
+    await Promise.all(
+      [...this.containers.all.values()].map((container) => this.stops.stop(container, seconds, 'agent stop')),
+    )
     for (const pod of this.pods.all.values()) if (this.pods.isRunning(pod)) await this.pods.stop(pod)
   }
 }

@@ -9,6 +9,7 @@ import type { Step } from '../plan/step.ts'
 import type { CreateBody } from '../spec/create-body.ts'
 import type { OciConfig } from '../spec/oci.ts'
 import { pickWeights } from '../spec/limits.ts'
+import { checkRestart } from '../spec/restart.ts'
 import { parseSignal } from '../spec/signals.ts'
 import { requireLimits } from './limits.ts'
 import { checkName, findByWord, ID, inventName, newId, unknownThing } from './naming.ts'
@@ -40,6 +41,11 @@ export class Container {
 
   get isRunning(): boolean {
     return this.record.status === 'running'
+  }
+
+  /** Its policy will start it again. */
+  get isRestarting(): boolean {
+    return this.record.status === 'restarting'
   }
 }
 
@@ -104,6 +110,7 @@ export class Containers {
         status: 409,
         exitCode: 125,
       })
+    checkRestart(body.HostConfig?.RestartPolicy, body.HostConfig?.AutoRemove === true)
     if (body.StopSignal !== undefined && body.StopSignal !== '') parseSignal(body.StopSignal)
     const name = options.name ?? inventName(taken)
     const pod = options.pod === undefined ? undefined : this.pods.find(options.pod)

@@ -180,6 +180,8 @@ export class Pods {
   }
 
   private async run(pod: PodRecord, watch?: Watch): Promise<void> {
+    // Its pause process was killed, by whomever: what it left goes first, and whoever is still in the old namespaces.
+    if (pod.pause !== undefined) await this.stop(pod, watch)
     // The network of the node takes the longest at first: it comes up while the pause process does.
     if (pod.network === 'bridge') this.network.ensure().catch(() => undefined)
     await this.leaving.get(pod.id)

@@ -8,7 +8,7 @@ import type { Limits } from '../spec/limits.ts'
 import type { OciResources } from '../spec/oci.ts'
 import type { Baseline, Death } from './death.ts'
 
-export type ContainerStatus = 'created' | 'running' | 'exited'
+export type ContainerStatus = 'created' | 'running' | 'restarting' | 'exited'
 
 export interface ContainerRecord {
   id: string
@@ -37,7 +37,10 @@ export interface ContainerRecord {
   death?: Death
   /** Where this run's part of the log starts, in bytes. */
   logStart: number
+  /** How often its policy has started it since somebody did. */
   restarts: number
+  /** Of its restart policy: the last wait before an attempt, and when the next one is due (RFC 3339). */
+  restart?: { delayMs: number; due: string }
 }
 
 export interface PodRecord {

@@ -10,12 +10,15 @@ import { atMost } from './at-most.ts'
 import type { Container, Containers } from './containers.ts'
 import type { Leaves } from './leaves.ts'
 import { notRunning } from './monitored.ts'
+import { stopSignal, type Restarts } from './restarts.ts'
 
 export class Stops {
   private readonly containers: Containers
   private readonly leaves: Leaves
+  private readonly restarts: Restarts
 
-  constructor({ containers, leaves }: { containers: Containers; leaves: Leaves }) {
+  constructor({ containers, leaves, restarts }: { containers: Containers; leaves: Leaves; restarts: Restarts }) {
+    this.restarts = restarts
     this.containers = containers
     this.leaves = leaves
   }
@@ -34,8 +37,7 @@ export class Stops {
     const why = 'The kernel delivers it to the first process of the container.'
     const cgroup = this.leaves.of(record)
     // SIGKILL ends what is frozen; any other signal that is to end it waits until it goes on.
-    const thaws =
-      this.leaves.isPaused(container) && [signalNumber('SIGTERM'), this.stopSignal(container)].includes(signal)
+    const thaws = this.leaves.isPaused(container) && [signalNumber('SIGTERM'), stopSignal(container)].includes(signal)
     return [
       ...(isAlive(record.process) ? [planSignal(pid, signal, why)] : []),
       ...(thaws && cgroup !== undefined ? [planThaw(cgroup)] : []),
@@ -43,17 +45,14 @@ export class Stops {
   }
 
   async kill(container: Container, word = 'SIGKILL', verb = 'kill', watch?: Watch): Promise<void> {
+    if (container.isRestarting && (await this.restarts.cancel(container))) return
     const steps = this.planKill(container, word)
     this.noteAsked(container, verb, parseSignal(word))
     await executeSteps(steps, { effects: {}, watch })
   }
 
-  private stopSignal({ record: { body, stopSignal = 'SIGTERM' } }: Container): number {
-    return parseSignal(body.StopSignal === undefined || body.StopSignal === '' ? stopSignal : body.StopSignal)
-  }
-
   planStop(container: Container, seconds: number): Step[] {
-    const ask = this.planKill(container, `${this.stopSignal(container)}`)
+    const ask = this.planKill(container, `${stopSignal(container)}`)
     const kill = seconds < 0 ? [] : this.planHardEnd(container)
     return [...ask, planWait(container.record.process?.pid ?? 0, seconds), ...kill]
   }
@@ -63,11 +62,12 @@ export class Stops {
    * for the death certificate.
    */
   async stop(container: Container, seconds = 10, verb = 'stop', watch?: Watch): Promise<void> {
+    if (await this.restarts.cancel(container)) return
     if (!container.isRunning) return
     container.watch = watch
     const ended = new Promise<void>((resolve) => container.events.once('end', resolve))
     const steps = this.planStop(container, seconds)
-    this.noteAsked(container, verb, this.stopSignal(container))
+    this.noteAsked(container, verb, stopSignal(container))
     await executeSteps(steps, {
       effects: {
         'container.wait': () => atMost(ended, seconds).then(() => undefined),

@@ -16,11 +16,13 @@ import { monitorFiles, openInput, prepareRun, releaseInput, type Ending, whenEnd
 import type { Pods } from './pods.ts'
 import type { ContainerRecord, PodRecord } from './records.ts'
 import { bindToPod, prepareStart, type Planned, type Prepared, type StartParts } from './start-plan.ts'
+import type { Restarts } from './restarts.ts'
 import type { Stops } from './stops.ts'
 
 interface Parts extends StartParts {
   containers: Containers
   leaves: Leaves
+  restarts: Restarts
   stops: Stops
 }
 
@@ -36,6 +38,7 @@ export class Supervisor {
   private readonly pods: Pods
   private readonly containers: Containers
   private readonly leaves: Leaves
+  private readonly restarts: Restarts
   private readonly stops: Stops
   private readonly starting = new Map<string, Promise<void>>()
   /** Called after each end; the agent uses it to see whether it is needed any more. */
@@ -45,6 +48,8 @@ export class Supervisor {
     this.pods = parts.pods
     this.containers = parts.containers
     this.leaves = parts.leaves
+    this.restarts = parts.restarts
+    this.restarts.attempt = (container) => this.startAgain(container)
     this.stops = parts.stops
     this.parts = parts
   }
@@ -59,6 +64,19 @@ export class Supervisor {
     const { id } = container.record
     const running = this.starting.get(id)
     if (running !== undefined) return running
+    if (!container.isRunning) this.restarts.forget(container)
+    return this.startAlone(container, watch)
+  }
+
+  /** By its policy. A failure is in its record. */
+  private async startAgain(container: Container): Promise<void> {
+    if (!container.isRestarting) return
+    container.record.restarts++
+    await this.startAlone(container).catch(() => undefined)
+  }
+
+  private startAlone(container: Container, watch?: Watch): Promise<void> {
+    const { id } = container.record
     const start = this.startOnce(container, watch).finally(() => this.starting.delete(id))
     this.starting.set(id, start)
     return start
@@ -132,12 +150,15 @@ export class Supervisor {
   /** A start that failed leaves a container that can be started again, and nothing else. */
   private async cleanUp(container: Container, error: unknown): Promise<void> {
     const { record } = container
-    record.status = 'created'
     record.error = error instanceof Error ? error.message : String(error)
     rmSync(monitorFiles(container.directory).exit, { force: true })
+    const isFollowed = container.isRestarting && this.restarts.note(container, 0)
+    // A run was before: its exit code is known, and it has ended.
+    if (!isFollowed) record.status = container.isRestarting ? 'exited' : 'created'
     await this.release(container)
     if (record.body.HostConfig?.AutoRemove === true) await this.containers.remove(container)
     else this.containers.save(container)
+    if (isFollowed) this.restarts.schedule(container)
     container.events.emit('end')
     this.onEnd()
   }
@@ -159,10 +180,16 @@ export class Supervisor {
     record.death = readDeath(record, pod, this.leaves.places(record, pod), ending)
     container.input?.destroy()
     container.input = undefined
+    const isFollowed = this.restarts.note(
+      container,
+      Date.parse(finishedAt) - Date.parse(record.startedAt ?? finishedAt),
+    )
     const goes = record.body.HostConfig?.AutoRemove === true
     // Before its cgroup goes, and with it the evidence: an agent that dies in between leaves a directory, no riddle.
     if (!goes) this.containers.save(container)
-    await this.release(container).catch((error: unknown) => console.error(`release ${record.name}:`, error))
+    const released = this.release(container).catch((error: unknown) => console.error(`release ${record.name}:`, error))
+    if (isFollowed) this.restarts.schedule(container, released)
+    await released
     container.events.emit('end')
     if (goes) await this.removeItself(container)
     this.onEnd()
@@ -197,10 +224,11 @@ export class Supervisor {
     return cgroup === undefined ? [] : [planCgroupRemoval(cgroup)]
   }
 
-  /** Its cgroup, and the pod that was made for it alone. */
+  /** Its cgroup, and the pod that was made for it alone; what is started again keeps its pod, and so its address. */
   private async release(container: Container): Promise<void> {
     const { watch } = container
     await executeSteps(this.planRelease(container.record), { effects, watch })
+    if (container.isRestarting) return
     const pod = this.pods.get(container.record.podId)
     if (pod.implicit) await this.pods.stop(pod, watch, container.record.body.HostConfig?.AutoRemove === true)
   }
@@ -208,14 +236,18 @@ export class Supervisor {
   async remove(container: Container, force: boolean, watch?: Watch): Promise<void> {
     this.claim(container)
     container.watch = watch
-    if (container.isRunning) {
+    if (force) await this.restarts.cancel(container)
+    if (container.isRunning || container.isRestarting) {
       if (!force)
-        throw new Failure(`container ${container.record.name} is running`, {
-          id: 'container.running',
-          try: `glasspod stop ${container.record.name}, or rm -f`,
-          status: 409,
-          exitCode: 125,
-        })
+        throw new Failure(
+          `container ${container.record.name} is ${container.isRestarting ? 'restarting' : 'running'}`,
+          {
+            id: 'container.running',
+            try: `glasspod stop ${container.record.name}, or rm -f`,
+            status: 409,
+            exitCode: 125,
+          },
+        )
       const removed = new Promise<void>((resolve) => container.events.once('removed', resolve))
       const automatic = container.record.body.HostConfig?.AutoRemove === true
       const ended = new Promise<void>((resolve) => container.events.once('end', resolve))

@@ -5,6 +5,7 @@ import { planChange } from '../plan/limits.ts'
 import { refuseUnsupported } from '../spec/config.ts'
 import { LIMIT_FIELDS, pickLimits, pickWeights, type Limits } from '../spec/limits.ts'
 import type { OciResources } from '../spec/oci.ts'
+import { checkRestart, RESTART_SHAPE, type RestartPolicy } from '../spec/restart.ts'
 import { planResources } from '../spec/resources.ts'
 import type { Shape } from '../spec/shape.ts'
 import type { Container, Containers } from './containers.ts'
@@ -15,9 +16,9 @@ import type { PodRecord } from './records.ts'
 import type { Leaves } from './leaves.ts'
 
 /** Body of POST /containers/ID/update: what is absent or 0 stays as it is. */
-export type UpdateBody = Limits & { RestartPolicy?: { Name?: string } | null }
+export type UpdateBody = Limits & { RestartPolicy?: RestartPolicy | null }
 
-export const UPDATE_SHAPE: Shape = { fields: { ...LIMIT_FIELDS, RestartPolicy: { fields: { Name: 'text' } } } }
+export const UPDATE_SHAPE: Shape = { fields: { ...LIMIT_FIELDS, RestartPolicy: RESTART_SHAPE } }
 
 const refuse = (sentence: string, advice: string): Failure =>
   new Failure(sentence, { id: 'container.update', try: advice, exitCode: 125, status: 409 })
@@ -58,8 +59,8 @@ export const updateContainer = (
 ): void => {
   const { record } = container
   refuseUnsupported(body)
-  const policy = body.RestartPolicy?.Name ?? ''
-  if (policy !== '' && policy !== 'no') throw refuse(`restart policy ${policy} is not supported`, 'no')
+  const policy = body.RestartPolicy?.Name ? body.RestartPolicy : undefined
+  checkRestart(policy, record.body.HostConfig?.AutoRemove === true)
   const pod = parts.pods.get(record.podId)
   const before = pickLimits(record.body.HostConfig ?? {})
   const limits = mergeLimits(before, pickLimits(body))
@@ -68,7 +69,12 @@ export const updateContainer = (
   const host = hostResources(parts.node, pod)
   if (cgroup !== undefined) changeLimits(cgroup, planChange(planResources(before, host), resources))
   if (pod.implicit) updateWeights(parts, pod, planResources(pickWeights(limits), host))
-  record.body.HostConfig = { ...record.body.HostConfig, ...EMPTY_CPU, ...limits }
+  record.body.HostConfig = {
+    ...record.body.HostConfig,
+    ...EMPTY_CPU,
+    ...limits,
+    ...(policy === undefined ? {} : { RestartPolicy: policy }),
+  }
   parts.containers.save(container)
 }
 

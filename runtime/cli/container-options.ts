@@ -1,7 +1,7 @@
 import { EXPLAIN_OPTIONS } from './explain/options.ts'
 
 /** The flags of `run` and `create`, named as podman and docker name them. */
-import { LIMIT_OPTIONS } from './limit-options.ts'
+import { LIMIT_OPTIONS, RESTART_OPTION } from './limit-options.ts'
 
 export const CREATE_OPTIONS = {
   ...LIMIT_OPTIONS,
@@ -45,6 +45,7 @@ export const CREATE_OPTIONS = {
   },
   quiet: { type: 'boolean', short: 'q', about: 'no progress while pulling' },
   'read-only': { type: 'boolean', about: 'mount the root file system read-only' },
+  restart: RESTART_OPTION,
   rm: { type: 'boolean', about: 'remove the container when it has ended' },
   'security-opt': {
     type: 'list',

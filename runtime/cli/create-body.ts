@@ -9,6 +9,7 @@ import { makeLimits } from './limit-options.ts'
 import { badFlag } from './options.ts'
 import type { Values } from './options.ts'
 import type { Limits } from '../spec/limits.ts'
+import { parseRestart, type RestartPolicy } from '../spec/restart.ts'
 import { Failure, errnoOf } from '../errors.ts'
 import type { Query } from './client.ts'
 
@@ -47,6 +48,7 @@ export interface CreateBody {
     ReadonlyRootfs?: true | undefined
     Tmpfs?: Record<string, string> | undefined
     AutoRemove?: true | undefined
+    RestartPolicy?: RestartPolicy | undefined
     SecurityOpt?: string[] | undefined
     ExtraHosts?: string[] | undefined
     OomScoreAdj?: number | undefined
@@ -157,6 +159,7 @@ export const makeCreateRequest = (options: CreateValues, operands: string[], aro
         ReadonlyRootfs: ifSet(options['read-only']),
         Tmpfs: parseTmpfs(options.tmpfs),
         AutoRemove: ifSet(options.rm),
+        RestartPolicy: options.restart === undefined ? undefined : parseRestart(options.restart),
         SecurityOpt: orUndefined(options['security-opt'].map((option) => parseSecurityOption(option, around))),
         ExtraHosts: orUndefined(options['add-host']),
         ...makeLimits(options),

@@ -6,6 +6,12 @@ import { type Limits, isAsked } from '../spec/limits.ts'
 import { parseMemorySize, parseSwap } from '../spec/memory-size.ts'
 import type { Values } from './options.ts'
 
+export const RESTART_OPTION = {
+  type: 'string',
+  metavar: 'POLICY',
+  about: 'start it again when it has ended: no, on-failure[:MAX], always, unless-stopped',
+} as const
+
 /** What a running container can be given too: `update` has these. */
 export const UPDATE_OPTIONS = {
   'cpu-period': {

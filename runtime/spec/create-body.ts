@@ -3,6 +3,7 @@
  * and this project's own part, `Glasspod`, whose texts are those of the command line.
  */
 import { LIMIT_FIELDS, type Limits } from './limits.ts'
+import { RESTART_SHAPE, type RestartPolicy } from './restart.ts'
 import { TEXTS, type Fields, type Shape } from './shape.ts'
 
 export interface CreateBody {
@@ -32,6 +33,7 @@ export interface HostConfig extends Limits {
   ReadonlyRootfs?: boolean
   Tmpfs?: Record<string, string> | null
   AutoRemove?: boolean
+  RestartPolicy?: RestartPolicy | null
   SecurityOpt?: string[] | null
   ExtraHosts?: string[] | null
   /** 0: as the agent's. */
@@ -58,6 +60,7 @@ export const CREATE_SHAPE: Fields = {
         ...{ Binds: TEXTS, NetworkMode: 'text', CapAdd: TEXTS, CapDrop: TEXTS, ReadonlyRootfs: 'flag' },
         ...{ Tmpfs: TEXT_MAP, AutoRemove: 'flag', SecurityOpt: TEXTS, ExtraHosts: TEXTS },
         ...{ ...LIMIT_FIELDS, OomScoreAdj: 'number', ConsoleSize: SIZE },
+        RestartPolicy: RESTART_SHAPE,
         PortBindings: { each: { list: { fields: { HostIp: 'text', HostPort: 'text' } } } },
         Ulimits: { list: { fields: { Name: 'text', Soft: 'number', Hard: 'number' } } },
       },

@@ -55,5 +55,5 @@ export const attachContainer = ({ container, query, from, resumption }: Attachme
     started,
   )
   // Attached to what has ended: say what there is, and end.
-  if (record.status === 'exited' && (isTrue(query.get('logs')) || resumption !== undefined)) end()
+  if (['exited', 'restarting'].includes(record.status) && (isTrue(query.get('logs')) || resumption !== undefined)) end()
 }

@@ -22,7 +22,10 @@ export const containerRoutes = (agent: Agent): Route[] => {
       const filters = parseFilters(query.get('filters'))
       const all = isTrue(query.get('all')) || filters.has('status')
       const chosen = [...agent.containers.all.values()]
-        .filter((container) => (all || container.isRunning) && matchesFilters(agent, container, filters))
+        .filter(
+          (container) =>
+            (all || container.isRunning || container.isRestarting) && matchesFilters(agent, container, filters),
+        )
         .sort((a, b) => b.record.created.localeCompare(a.record.created))
       return Promise.all(chosen.map((container) => summariseContainer(agent, container)))
     }),
@@ -36,7 +39,7 @@ export const containerRoutes = (agent: Agent): Route[] => {
     }),
     route('POST', '/containers/{id}/stop', async (request) => {
       const container = find(request)
-      if (!container.isRunning) return new Status(304)
+      if (!container.isRunning && !container.isRestarting) return new Status(304)
       await agent.stops.stop(container, secondsOf(request.query), 'stop', watchOf(request))
       return undefined
     }),
@@ -110,12 +113,15 @@ const waitFor = async (agent: Agent, container: Container, { query, response }: 
   response.writeHead(200, { 'content-type': 'application/json' })
   response.flushHeaders()
   const event = condition === 'removed' ? 'removed' : 'end'
-  if (condition !== 'not-running' || container.isRunning)
-    await new Promise<void>((resolve) => {
+  const awaitEvent = () =>
+    new Promise<void>((resolve) => {
       container.events.once(event, resolve)
       response.once('close', resolve)
       if (condition === 'removed') agent.supervisor.claim(container)
     })
+  const isGone = () => response.destroyed || !agent.containers.all.has(container.record.id)
+  if (condition !== 'not-running') await awaitEvent()
+  else while ((container.isRunning || container.isRestarting) && !isGone()) await awaitEvent()
   const { exitCode, error } = container.record
   const unknown = exitCode === undefined && error !== undefined
   response.end(

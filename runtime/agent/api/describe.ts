@@ -28,6 +28,8 @@ const ago = (from: string | undefined): string => {
 export const describeStatus = ({ record }: Container, paused: boolean): string => {
   if (record.status === 'running') return `Up ${ago(record.startedAt)}${paused ? ' (Paused)' : ''}`
   if (record.status === 'created') return 'Created'
+  if (record.status === 'restarting')
+    return `Restarting (${record.exitCode ?? 'unknown'}) ${ago(record.finishedAt)} ago`
   const oom = record.death?.oomKilled === true ? ' (OOM killed)' : ''
   return `Exited (${record.exitCode ?? 'unknown'}) ${ago(record.finishedAt)} ago${oom}`
 }
@@ -100,9 +102,10 @@ export const inspectContainer = async (agent: Agent, container: Container) => {
     Name: `/${record.name}`,
     State: {
       Status: paused ? PAUSED : record.status,
-      Running: container.isRunning,
+      // As with Docker: it counts as running while it waits for its next run.
+      Running: container.isRunning || container.isRestarting,
       Paused: paused,
-      Restarting: false,
+      Restarting: container.isRestarting,
       OOMKilled: isOomKilled(agent, container),
       Dead: false,
       Pid: container.isRunning ? (record.process?.pid ?? 0) : 0,
@@ -135,6 +138,7 @@ export const inspectContainer = async (agent: Agent, container: Container) => {
     HostConfig: {
       ...body.HostConfig,
       ...describeSwap(body.HostConfig),
+      RestartPolicy: { Name: 'no', MaximumRetryCount: 0, ...body.HostConfig?.RestartPolicy },
       AutoRemove: body.HostConfig?.AutoRemove ?? false,
     },
     NetworkSettings: {

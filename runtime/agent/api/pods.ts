@@ -43,8 +43,9 @@ export const podRoutes = (agent: Agent): Route[] => {
   const find = ({ params }: Request): PodRecord => agent.pods.find(params['id'] ?? '')
   const watchOf = ({ query }: Request) => agent.traces.find(query.get('trace'))
   const stop = async (pod: PodRecord, seconds: number, watch: Watch | undefined) => {
-    const running = agent.containers.inPod(pod).filter(({ isRunning }) => isRunning)
-    await Promise.all(running.map((container) => agent.stops.stop(container, seconds, 'pod stop', watch)))
+    await Promise.all(
+      agent.containers.inPod(pod).map((container) => agent.stops.stop(container, seconds, 'pod stop', watch)),
+    )
     await agent.pods.stop(pod, watch)
     agent.supervisor.onEnd()
   }
@@ -80,10 +81,12 @@ export const podRoutes = (agent: Agent): Route[] => {
       const pod = find(request)
       const force = request.query.get('force') === '1' || request.query.get('force') === 'true'
       const containers = agent.containers.inPod(pod)
-      if (!force && containers.some(({ isRunning }) => isRunning))
+      if (!force && containers.some(({ isRunning, isRestarting }) => isRunning || isRestarting))
         throw new Failure(`pod ${pod.name} has running containers`, {
           id: 'pod.running',
-          found: containers.flatMap(({ isRunning, record }) => (isRunning ? [record.name] : [])).join(', '),
+          found: containers
+            .flatMap(({ isRunning, isRestarting, record }) => (isRunning || isRestarting ? [record.name] : []))
+            .join(', '),
           try: `glasspod pod stop ${pod.name}, or pod rm -f`,
           status: 409,
           exitCode: 125,

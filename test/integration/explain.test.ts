@@ -40,7 +40,7 @@ const named = (calls: readonly ExplainedCall[], trace: Trace, program: Program |
   return calls.map((call) => ({ ...call, text: call.text.replaceAll('$EXEC_ID', id ?? '') }))
 }
 
-describe.runIf(process.arch === 'x64')('under strace the calls made are the calls explained', () => {
+describe.runIf(['x64', 'arm64'].includes(process.arch))('under strace the calls made are the calls explained', () => {
   test('for the pause process, a container and an exec: number, order and arguments', async ({ skip }) => {
     await root.ok(['pod', 'create', '--name', 'pod'])
     const flags = [

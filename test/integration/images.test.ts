@@ -70,7 +70,7 @@ describe.runIf(isPossible)('images from a real registry', () => {
   })
 
   test.runIf(isRoot)(
-    'overlayfs puts them together: the whiteout and the opaque directory hide what they should',
+    'overlayfs puts them together: the whiteout and the opaque directory hide what they should [needs root]',
     async () => {
       // Names relative to one directory, as the agent mounts them.
       const lower = overlayLayers(store, pulled.image).map((layer) => layer.slice(store.layersDirectory.length + 1))

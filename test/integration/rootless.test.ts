@@ -139,7 +139,7 @@ mount --bind "$1/passwd" /etc/passwd
 shift
 exec "$@"`
 
-test.skipIf(!isRoot)('without the system user, root is told to make it', () => {
+test.skipIf(!isRoot)('without the system user, root is told to make it [needs root]', () => {
   const command = [process.execPath, new URL('../../bin/glasspod', import.meta.url).pathname, '--root', root, 'ps']
   const { status, stderr } = spawnSync('unshare', ['--mount', 'sh', '-c', WITHOUT_USER, 'sh', dir, ...command], {
     encoding: 'utf8',

@@ -67,6 +67,10 @@ const readListing = (text: string): string[] => {
   ]
 }
 
+/** umoci of Debian 13 leaves some directories the time of the last entry that it put into them. */
+const withoutDirectoryTimes = (listing: readonly string[]): string[] =>
+  listing.map((line) => line.replace(/^([^|]*\|d\|.*)\|[\d.]+\|\|$/, '$1'))
+
 const list = async (directory: string): Promise<string[]> =>
   readListing(await execute([...NODE, 'sh', '-c', LIST, 'sh', directory]))
 
@@ -147,7 +151,10 @@ describe.runIf(isPossible)('unpacked trees [needs umoci, podman, attr, dpkg]', (
       const ours = await applied(image, join(work, `ours-${name}`))
       expect(ours.length).toBeGreaterThan(10)
       // umoci 0.4 knows no zstd
-      if (compression === 'gzip') expect(await byUmoci(layout, join(work, `umoci-${name}`))).toEqual(ours)
+      if (compression === 'gzip') {
+        const theirs = await byUmoci(layout, join(work, `umoci-${name}`))
+        expect(withoutDirectoryTimes(theirs)).toEqual(withoutDirectoryTimes(ours))
+      }
       expect(await byPodman(layout)).toEqual(ours)
       expect(await inContainer(layout, name)).toEqual(ours)
     },

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { assembleAarch64 } from '../../../runtime/init/aarch64.ts'
 import { calls, type Call } from '../../../runtime/init/call.ts'
-import { compileProgram } from '../../../runtime/init/program.ts'
+import { compileProgram, hostArch } from '../../../runtime/init/program.ts'
 import { AT_FDCWD, flags } from '../../../runtime/init/uapi.ts'
 import { assembleX86 } from '../../../runtime/init/x86_64.ts'
 
@@ -34,14 +34,14 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(directory, { recursive: true }))
 
-const build = (list: readonly Call[], arch: 'x86_64' | 'aarch64' = 'x86_64') => {
+const build = (list: readonly Call[], arch = hostArch()) => {
   const program = compileProgram(list, arch)
   const path = `${directory}/program`
   writeFileSync(path, program.elf, { mode: 0o755 })
   return { path, program }
 }
 
-describe.runIf(process.arch === 'x64')('a compiled program', () => {
+describe.runIf(['x64', 'arm64'].includes(process.arch))('a compiled program', () => {
   it('makes the calls of its list, in order, and no other', () => {
     const { path } = build(everything(`${directory}/text`))
     const trace = `${directory}/trace`

@@ -43,7 +43,7 @@ describe('groups', () => {
   })
 })
 
-describe.runIf(process.arch === 'x64')('a program that reports', () => {
+describe.runIf(['x64', 'arm64'].includes(process.arch))('a program that reports', () => {
   let directory = ''
   beforeAll(() => (directory = mkdtempSync(`${tmpdir()}/glasspod-report-`)))
   afterAll(() => rmSync(directory, { recursive: true }))

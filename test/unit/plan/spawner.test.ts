@@ -29,7 +29,7 @@ describe('a request', () => {
   })
 })
 
-describe.runIf(process.arch === 'x64')('the spawner', () => {
+describe.runIf(['x64', 'arm64'].includes(process.arch))('the spawner', () => {
   let pid: number | undefined
   afterEach(() => void (pid === undefined || process.kill(pid, 'SIGKILL')))
 

@@ -15,7 +15,7 @@ type Switches = Record<string, string | undefined>
 const readSwitches = (): Switches =>
   Object.fromEntries([MAX, CLONE, APPARMOR, APPARMOR_UNCONFINED].map((name) => [name, readSysctl(name)]))
 
-const absent = (name: string): Verdict => unasked(`this kernel has no ${name}`)
+const absent = (name: string): Verdict => unasked(`this kernel has no ${name}, or shows it to root alone`)
 
 export const MAXIMUM = defineProbe<Switches>({
   id: 'userns.max',

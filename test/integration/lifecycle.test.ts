@@ -211,11 +211,19 @@ describe('exec', () => {
 })
 
 describe('rm', () => {
+  test('of what is not there exits with 1, as podman does: rmi and pod rm too', async () => {
+    for (const verb of [['rm'], ['rmi'], ['pod', 'rm']]) {
+      const { exitCode, stderr } = await root.glasspod([...verb, 'nosuch'])
+      expect(exitCode).toBe(1)
+      expect(stderr).toMatch(/^error: no such (container|image|pod): nosuch/)
+    }
+  })
+
   test('refuses one that runs, and -f ends it first; nothing is left', async () => {
     const before = await root.residue()
     await start(SLEEP)
     const { exitCode, stderr } = await root.glasspod(['rm', NAME])
-    expect(exitCode).not.toBe(0)
+    expect(exitCode).toBe(2)
     expect(stderr).toContain(`error: container ${NAME} is running`)
     await root.ok(['rm', '-f', NAME])
     await expectNoResidue(root.dir, before)

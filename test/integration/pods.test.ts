@@ -226,7 +226,7 @@ describe('the life of a pod', () => {
     await root.ok(['pod', 'create', '--name', 'web'])
     await serve('web', 'server')
     const { exitCode, stderr } = await root.glasspod(['pod', 'rm', 'web'])
-    expect(exitCode).not.toBe(0)
+    expect(exitCode).toBe(2)
     expect(stderr).toContain('error: pod web has running containers')
     await root.ok(['pod', 'rm', '-f', 'web'])
     expect(await root.ok(['ps', '-aq'])).toBe('')

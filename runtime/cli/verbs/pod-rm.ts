@@ -1,6 +1,6 @@
 import { segment } from '../client.ts'
 import { EXPLAIN_OPTIONS } from '../explain/options.ts'
-import { forEachName } from '../each.ts'
+import { forEachName, REMOVAL_CODES } from '../each.ts'
 import { defineVerb } from '../verb.ts'
 
 export const verb = defineVerb({
@@ -12,8 +12,7 @@ export const verb = defineVerb({
   example: 'glasspod pod rm -f shop',
   async run({ options: { force }, operands, agent }) {
     const client = await agent()
-    return forEachName(client, operands, async (name) => {
-      await client.delete(`/glasspod/pods/${segment(name)}`, { force })
-    })
+    const remove = (name: string) => client.delete<undefined>(`/glasspod/pods/${segment(name)}`, { force })
+    return forEachName(client, operands, remove, REMOVAL_CODES)
   },
 })

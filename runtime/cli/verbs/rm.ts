@@ -2,7 +2,7 @@ import { badFlag } from '../options.ts'
 import type { ContainerSummary } from '../api.ts'
 import { segment } from '../client.ts'
 import { EXPLAIN_OPTIONS } from '../explain/options.ts'
-import { forEachName } from '../each.ts'
+import { forEachName, REMOVAL_CODES } from '../each.ts'
 import { defineVerb } from '../verb.ts'
 
 export const verb = defineVerb({
@@ -21,6 +21,7 @@ export const verb = defineVerb({
     const names = all
       ? (await client.get<ContainerSummary[]>('/containers/json', { all: true })).map(({ Id }) => Id)
       : operands
-    return forEachName(client, names, (name) => client.delete<undefined>(`/containers/${segment(name)}`, { force }))
+    const remove = (name: string) => client.delete<undefined>(`/containers/${segment(name)}`, { force })
+    return forEachName(client, names, remove, REMOVAL_CODES)
   },
 })

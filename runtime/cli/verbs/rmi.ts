@@ -1,5 +1,5 @@
 import { segment } from '../client.ts'
-import { forEachName } from '../each.ts'
+import { forEachName, REMOVAL_CODES } from '../each.ts'
 import type { RemovedName } from '../api.ts'
 import { formatRemoved } from './image-prune.ts'
 import { defineVerb } from '../verb.ts'
@@ -12,9 +12,8 @@ export const verb = defineVerb({
   example: 'glasspod rmi busybox:1.36',
   async run({ options: { force }, operands, agent }) {
     const client = await agent()
-    return forEachName(client, operands, async (name) => {
-      const removed = await client.delete<RemovedName[]>(`/images/${segment(name)}`, { force })
-      return formatRemoved(removed)
-    })
+    const remove = async (name: string) =>
+      formatRemoved(await client.delete<RemovedName[]>(`/images/${segment(name)}`, { force }))
+    return forEachName(client, operands, remove, REMOVAL_CODES)
   },
 })

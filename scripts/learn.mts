@@ -43,8 +43,8 @@ const leaveOut = ({ id, title }: Level, need: Text): true => {
 
 const play = async (level: Level): Promise<boolean> => {
   if (level.needs?.isThere() === false) return leaveOut(level, level.needs.name)
-  const ground = level.cgroup === true ? findGround(process.env) : undefined
-  if (level.cgroup === true && ground === undefined) return leaveOut(level, SAY.cgroup)
+  const ground = level.cgroup === undefined ? undefined : findGround(process.env)
+  if (level.cgroup === 'needed' && ground === undefined) return leaveOut(level, SAY.cgroup)
   if (level.image !== undefined) say(chalk.dim(`… ${SAY.image[language]}`))
   stage = new Stage()
   const { directory, shell } = await makePlace({ image: level.image, ground, language }, stage)

@@ -57,8 +57,8 @@ export interface Level {
   watch: string
   /** What has to be there beyond a user namespace, or the level is left out. */
   needs?: Pick<Need, 'name'> & { isThere: () => boolean }
-  /** Whether `$CGROUP` is to be a cgroup directory of the level's own. Where none can be had the level is left out. */
-  cgroup?: boolean
+  /** `$CGROUP` is to be a cgroup directory of the level's own; a level that needs it is left out where none can be had. */
+  cgroup?: 'needed' | 'wanted'
   /** Where `$IMAGE` is to be: in the store of `glasspod`, or only in a registry of the level's own, at `$REGISTRY`. */
   image?: 'stored' | 'served'
   steps: readonly Step[]

@@ -1,11 +1,12 @@
 /** A place to play in: a directory, a shell, a glasspod of its own with an image; and all of it taken back. */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { $ } from 'zx'
 import { Failure } from '../../runtime/errors.ts'
+import { layout } from '../../runtime/rootless/root-directory.ts'
 import { buildDemoImage } from '../../test/fixtures/demo-image.ts'
 import { pushLayout, startRegistry } from '../../test/fixtures/registry.ts'
 import type { Stage } from '../demo-steps/stage.ts'
@@ -16,6 +17,7 @@ import { Shell } from './shell.ts'
 
 /** dist/scripts/learn.mjs is two levels below bin/. */
 const BIN = new URL('../../bin/glasspod', import.meta.url).pathname
+/** The plugins, as CNI_PATH wants them. */
 const PLUGINS = new URL('../cni', import.meta.url).pathname
 
 export interface Place {
@@ -51,8 +53,8 @@ const installGlasspod = (directory: string): void => {
  * moment.
  */
 const serveImage = async (stage: Stage) => {
-  const layout = await mkdtemp(join(tmpdir(), 'glasspod-learn-image-'))
-  const removeLayout = () => rm(layout, { recursive: true, force: true })
+  const ociLayout = await mkdtemp(join(tmpdir(), 'glasspod-learn-image-'))
+  const removeLayout = () => rm(ociLayout, { recursive: true, force: true })
   stage.atEnd(removeLayout)
   const starting = startRegistry({ detached: true })
   let stopping: Promise<void> | undefined
@@ -60,8 +62,8 @@ const serveImage = async (stage: Stage) => {
   stage.atEnd(stop)
   const { host } = await starting
   const image = `${host}/learn:1`
-  await buildDemoImage('/bin/busybox', layout)
-  await pushLayout(layout, image)
+  await buildDemoImage('/bin/busybox', ociLayout)
+  await pushLayout(ociLayout, image)
   await removeLayout()
   return { host, image, stop }
 }
@@ -82,12 +84,17 @@ const removeFiles = (directory: string): void => {
   }
 }
 
-/** Containers, agent and store of the level's own glasspod. */
-const reset = async (env: NodeJS.ProcessEnv): Promise<void> => {
-  // at once: a reset asks first, and process 1 of most levels does not listen
-  await $({ env, nothrow: true, quiet: true })`glasspod ps -aq | xargs -r glasspod rm -f`
-  const { exitCode, stderr } = await $({ env, nothrow: true, quiet: true })`glasspod system reset --force`
-  if (exitCode !== 0) throw new Error(stderr.trimEnd())
+/** Containers, agents and stores of the root directories in it: of the level's own, and of any that the reader has made. */
+const reset = async (directory: string, given: NodeJS.ProcessEnv): Promise<void> => {
+  for (const name of readdirSync(directory)) {
+    const root = `${directory}/${name}`
+    if (!existsSync(layout(root).marker)) continue
+    const env = { ...given, GLASSPOD_ROOT: root }
+    // at once: a reset asks first, and process 1 of most levels does not listen
+    await $({ env, nothrow: true, quiet: true })`glasspod ps -aq | xargs -r glasspod rm -f`
+    const { exitCode, stderr } = await $({ env, nothrow: true, quiet: true })`glasspod system reset --force`
+    if (exitCode !== 0) throw new Error(stderr.trimEnd())
+  }
 }
 
 /** The stage takes all of it back, however far it has come. */
@@ -103,7 +110,7 @@ export const makePlace = async (
   installGlasspod(directory)
   const env = environment(directory)
   if (image !== undefined) {
-    stage.atEnd(() => reset(env))
+    stage.atEnd(() => reset(directory, env))
     const served = await serveImage(stage)
     env['IMAGE'] = served.image
     if (image === 'served') env['REGISTRY'] = served.host

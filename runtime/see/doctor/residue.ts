@@ -129,7 +129,9 @@ const readLostCgroups = (host: Host): Leftover[] => {
     .map((path) => {
       const populated = readText(`${path}/cgroup.events`)?.includes('populated 1') === true
       const rmdir = `find ${path} -depth -type d -exec rmdir {} \\;`
-      return { what: path, remove: populated ? `echo 1 > ${path}/cgroup.kill; ${rmdir}` : rmdir }
+      // a cgroup is busy until the last of those that were killed has gone
+      const kill = `echo 1 > ${path}/cgroup.kill; while grep -q 'populated 1' ${path}/cgroup.events; do sleep 0.1; done`
+      return { what: path, remove: populated ? `${kill}; ${rmdir}` : rmdir }
     })
 }
 

@@ -33,7 +33,7 @@ export const level: Level = {
     zh: '命名空间决定进程看得见什么，cgroup 决定它能用多少。一个 cgroup 就是 cgroup2 文件系统里的一个目录：mkdir 创建，往 cgroup.procs 里写就把进程移进去，子进程则生在父进程所在之处。memory、cpu、pids 等控制器在目录里放上各种限额文件。这棵树里有一个目录委派（delegate）给了你：$CGROUP。',
   },
   watch: "watch -n 1 'cat /proc/pressure/cpu; grep ^0:: /proc/$(pgrep -n -x sleep)/cgroup'",
-  cgroup: true,
+  cgroup: 'needed',
   image: 'stored',
   steps: [
     {

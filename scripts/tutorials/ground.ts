@@ -2,7 +2,8 @@
  * A part of the cgroup tree that is the reader's to divide (cgroups(7), "Delegation"). A process may be moved only by who
  * may write cgroup.procs of a common ancestor, so the reader's shell has to be born in it.
  */
-import { mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { errnoOf } from '../../runtime/errors.ts'
 import { killAll, removeTree } from '../../runtime/kernel/cgroups/leaf.ts'
 import { writeText } from '../../runtime/kernel/cgroups/files.ts'
 import {
@@ -59,7 +60,17 @@ export const prepareGround = ({ base: known }: Ground, shell: number, name: stri
   return `${base}/${name}`
 }
 
+/** Done, too, where systemd has removed an empty scope meanwhile. */
+const tryRemove = (directory: string): boolean => {
+  try {
+    killAll(directory)
+    return removeTree(directory)
+  } catch (error) {
+    return ['ENOENT', 'ENODEV'].includes(errnoOf(error) ?? '') && !existsSync(directory)
+  }
+}
+
+/** With all that is in it: busy for a moment after its last process. */
 export const removeGround = async (directory: string): Promise<void> => {
-  killAll(directory)
-  await until(`${directory} without processes`, () => removeTree(directory), END_MS)
+  await until(`${directory} without processes`, () => tryRemove(directory), END_MS)
 }

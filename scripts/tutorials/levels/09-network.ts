@@ -1,8 +1,5 @@
 import type { Level, Witness } from '../level.ts'
-
-/** Interfaces of a process's network namespace. */
-const devices = (see: Witness, pid: number): string[] =>
-  [...see.read(`/proc/${pid}/net/dev`).matchAll(/^\s*(\w+):/gm)].map(([, name = '']) => name)
+import { devicesOf } from '../network-facts.ts'
 
 /** The neighbour's hardware address is known: a frame came back (flag 0x2 is ATF_COM). */
 const hasMet = (see: Witness, pid: number, address: string): boolean =>
@@ -26,7 +23,7 @@ export const level: Level = {
       },
       run: 'unshare --map-root-user --net sleep 1000 & node=$!\nuntil [ "$(cat /proc/$node/comm)" = sleep ]; do :; done\nin_node() { nsenter --target $node --user --net --preserve-credentials -- "$@"; }\nin_node ip -brief link',
       check: async (see) =>
-        devices(see, await see.pid('node')).join() === 'lo' &&
+        devicesOf(see, await see.pid('node')).join() === 'lo' &&
         see.namespace(await see.pid('node'), 'net') !== see.namespace('self', 'net'),
       fact: { en: 'lo, and it is down', zh: '只有 lo，而且没有启用' },
       nearly: {
@@ -48,7 +45,7 @@ export const level: Level = {
     {
       say: { en: 'In the node it is ours to make.', zh: '在节点里，这就归我们管了。' },
       run: 'in_node ip link add br0 type bridge\nin_node ip address add 10.9.0.1/24 dev br0\nin_node ip link set br0 up\nin_node ip -brief address',
-      check: async (see) => devices(see, await see.pid('node')).includes('br0'),
+      check: async (see) => devicesOf(see, await see.pid('node')).includes('br0'),
       fact: { en: 'br0 is there, with the address of a gateway', zh: 'br0 出现了，并带着网关地址' },
       nearly: {
         en: 'br0 should be made in the node: in_node ip link add br0 type bridge',
@@ -81,7 +78,9 @@ export const level: Level = {
       run: 'in_pod() { pod=$1; shift; nsenter --target $pod --user --net --preserve-credentials -- "$@"; }\nwire() {\n  in_node ip link add cable$2 type veth peer name eth0 netns $1\n  in_node ip link set cable$2 master br0 up\n  in_pod $1 ip address add 10.9.0.$2/24 dev eth0\n  in_pod $1 ip link set eth0 up\n  in_pod $1 ip route add default via 10.9.0.1\n}\nwire $a 2 && wire $b 3\nin_pod $a ip route',
       check: async (see) => {
         const a = await see.pid('a')
-        return devices(see, a).includes('eth0') && /^eth0\t00000000\t0100090A\t/m.test(see.read(`/proc/${a}/net/route`))
+        return (
+          devicesOf(see, a).includes('eth0') && /^eth0\t00000000\t0100090A\t/m.test(see.read(`/proc/${a}/net/route`))
+        )
       },
       fact: {
         en: '/proc/$a/net/route has a default route by 10.9.0.1 (read it backwards: 0100090A)',
@@ -127,7 +126,7 @@ export const level: Level = {
         zh: '用 glasspod 做同样的事。它的插件 cni/bridge 就是一个写着这些命令的 shell 脚本。',
       },
       run: 'glasspod run -d --name level9 $IMAGE sleep 1000\nbox=$(glasspod inspect level9 | jq ".[0].State.Pid")\nglasspod exec level9 ip route\nglasspod explain run $IMAGE true | grep -A 3 "network.attach"',
-      check: async (see) => devices(see, await see.pid('box')).includes('eth0') && /CNI_COMMAND=ADD/.test(see.output),
+      check: async (see) => devicesOf(see, await see.pid('box')).includes('eth0') && /CNI_COMMAND=ADD/.test(see.output),
       fact: {
         en: 'eth0, a default route by the bridge, and a plugin that was called with ADD',
         zh: 'eth0、经网桥的默认路由，以及以 ADD 调用的插件',

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { Level, Witness } from '../level.ts'
+import { devicesOf } from '../network-facts.ts'
 
 /** Lines of /proc/PID/net/route begin with the device and the destination, least significant byte first. */
 const DEFAULT_BY_GATEWAY = /^eth0\t00000000\t01000A0A\t/m
@@ -10,8 +11,6 @@ const LEASE = 'leases/lab/10.10.0.2'
 /** As the plugin calls it, after the address. */
 const VETH = 'veth0a0a0002'
 
-const hasDevice = (see: Witness, pid: number, name: string): boolean =>
-  new RegExp(`^\\s*${name}:`, 'm').test(see.read(`/proc/${pid}/net/dev`))
 /** Addresses of the namespace itself are leaves of its own table (proc_net(5)). */
 const hasAddress = (see: Witness, pid: number, address: string): boolean =>
   new RegExp(`\\|-- ${address}\\n\\s+/32 host LOCAL`).test(see.read(`/proc/${pid}/net/fib_trie`))
@@ -89,8 +88,7 @@ export const level: Level = {
       check: async (see) => {
         const [node, pod] = [await see.pid('node'), await see.pid('pod')]
         return (
-          hasDevice(see, node, 'br-lab') &&
-          hasDevice(see, node, VETH) &&
+          ['br-lab', VETH].every((name) => devicesOf(see, node).includes(name)) &&
           hasAddress(see, pod, '10.10.0.2') &&
           DEFAULT_BY_GATEWAY.test(see.read(`/proc/${pod}/net/route`)) &&
           /"10\.10\.0\.2\/30"/.test(see.read('result.json'))
@@ -132,7 +130,8 @@ export const level: Level = {
         zh: '失败的 ADD 不得留下任何东西：运行时根本不知道有什么地址可以归还。',
       },
       check: async (see) =>
-        /"code":100,"msg":"[^"]*no free address/.test(see.output) && !hasDevice(see, await see.pid('other'), 'eth0'),
+        /"code":100,"msg":"[^"]*no free address/.test(see.output) &&
+        devicesOf(see, await see.pid('other')).join() === 'lo',
       fact: {
         en: 'code 100, one of the plugin’s own; and no eth0 in the other pod',
         zh: 'code 100，插件自定义的代码；另一个 Pod 里没有 eth0',
@@ -186,8 +185,8 @@ export const level: Level = {
       check: async (see) =>
         /^0$/m.test(see.output) &&
         see.read(LEASE) === '' &&
-        !hasDevice(see, await see.pid('node'), VETH) &&
-        !hasDevice(see, await see.pid('pod'), 'eth0'),
+        devicesOf(see, await see.pid('node')).join() === 'lo,br-lab' &&
+        devicesOf(see, await see.pid('pod')).join() === 'lo',
       fact: {
         en: 'cable and lease are gone, and the second DEL had no complaint',
         zh: '网线和租约都没了，第二次 DEL 也没有怨言',

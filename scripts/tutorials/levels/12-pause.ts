@@ -1,10 +1,5 @@
-import type { Level, Witness } from '../level.ts'
-
-/** Does somebody listen at the port, in the network namespace of a process? State 0A is LISTEN (proc_net(5)). */
-const listens = (see: Witness, pid: number, port: number): boolean =>
-  new RegExp(`:${port.toString(16).toUpperCase().padStart(4, '0')} \\S+ 0A `).test(
-    see.read(`/proc/${pid}/net/tcp`) + see.read(`/proc/${pid}/net/tcp6`),
-  )
+import type { Level } from '../level.ts'
+import { portsOf } from '../network-facts.ts'
 
 export const level: Level = {
   id: '12',
@@ -40,7 +35,14 @@ export const level: Level = {
         const [pause, web] = [await see.pid('pause'), await see.pid('web')]
         const same = (kind: string) =>
           see.namespace(web, kind) !== '' && see.namespace(pause, kind) === see.namespace(web, kind)
-        return same('net') && same('ipc') && same('uts') && !same('mnt') && !same('pid') && listens(see, pause, 8080)
+        return (
+          same('net') &&
+          same('ipc') &&
+          same('uts') &&
+          !same('mnt') &&
+          !same('pid') &&
+          portsOf(see, pause).includes(8080)
+        )
       },
       fact: {
         en: 'net, ipc and uts in pairs; mnt and pid not; and port 8080 listens in the pod',
@@ -77,7 +79,7 @@ export const level: Level = {
       run: 'before=$(readlink /proc/$pause/ns/net)\nkill -KILL $server; wait $server; while listens; do sleep 0.1; done\n(join busybox httpd -f -p 8080 -h "$DIR/www") & server=$!\nuntil listens; do sleep 0.1; done\nweb=$(cat /proc/$server/task/$server/children); web=${web% }\necho "$before $(readlink /proc/$web/ns/net)"',
       check: async (see) =>
         (await see.value('before')) === see.namespace(await see.pid('web'), 'net') &&
-        listens(see, await see.pid('pause'), 8080),
+        portsOf(see, await see.pid('pause')).includes(8080),
       fact: {
         en: 'another process, the same network namespace: so the same address',
         zh: '进程换了，网络命名空间没换：所以地址也没换',

@@ -1,11 +1,6 @@
 import { existsSync, statSync } from 'node:fs'
 import type { Level, Witness } from '../level.ts'
-
-/** Ports that somebody listens at in the network namespace of a process (proc_net(5): state 0A is LISTEN). */
-const portsOf = (see: Witness, pid: number): number[] =>
-  [...(see.read(`/proc/${pid}/net/tcp`) + see.read(`/proc/${pid}/net/tcp6`)).matchAll(/:([0-9A-F]{4}) \S+ 0A /g)].map(
-    ([, port = '']) => Number.parseInt(port, 16),
-  )
+import { portsOf } from '../network-facts.ts'
 
 /** Mount options of a process's mount point (proc_pid_mountinfo(5)). */
 const optionsOf = (see: Witness, pid: number, mountPoint: string): string =>

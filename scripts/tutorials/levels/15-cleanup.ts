@@ -1,9 +1,12 @@
 import { existsSync } from 'node:fs'
 import type { Level, Need, Witness } from '../level.ts'
+import { devicesOf } from '../network-facts.ts'
 import { SAY } from '../say.ts'
 
-const hasCable = async (see: Witness): Promise<boolean> =>
-  /^\s*cable:/m.test(see.read(`/proc/${await see.pid('node')}/net/dev`))
+const devicesOfNode = async (see: Witness): Promise<string> => devicesOf(see, await see.pid('node')).join()
+const hasCable = async (see: Witness): Promise<boolean> => (await devicesOfNode(see)) === 'lo,cable'
+/** And the node is still there to have none. */
+const hasNoCable = async (see: Witness): Promise<boolean> => (await devicesOfNode(see)) === 'lo'
 
 /** A bind mount of a namespace: its root is the name of the namespace, its type nsfs (namespaces(7)). */
 const isHeldByMount = async (see: Witness): Promise<boolean> =>
@@ -48,7 +51,7 @@ export const level: Level = {
         zh: 'Pod 里唯一的进程结束了。谁来收走网线？',
       },
       run: 'kill -KILL $pod; wait $pod\nwhile grep -q cable: /proc/$node/net/dev; do sleep 0.1; done\nin_node ip -brief link',
-      check: async (see) => see.read(`/proc/${await see.pid('node')}/net/dev`) !== '' && !(await hasCable(see)),
+      check: hasNoCable,
       fact: {
         en: 'the kernel: nobody held the namespace, so it went, eth0 went with it, and a veth has two ends or none',
         zh: '内核：命名空间没人占着就消失了，eth0 也随之消失；而 veth 要么有两头，要么一头也没有',
@@ -81,7 +84,7 @@ export const level: Level = {
         zh: '这种占用者要到挂载表里找：文件系统叫 nsfs。把它卸掉。',
       },
       run: 'grep -l " - nsfs " /proc/[0-9]*/mountinfo 2>/dev/null | grep "/$node/"\nin_node umount held\nwhile grep -q cable: /proc/$node/net/dev; do sleep 0.1; done\nin_node ip -brief link',
-      check: async (see) => !(await isHeldByMount(see)) && !(await hasCable(see)),
+      check: async (see) => !(await isHeldByMount(see)) && (await hasNoCable(see)),
       fact: { en: 'with the mount the namespace went, and the cable', zh: '挂载一没，命名空间和网线也就没了' },
       nearly: { en: 'The umount has to be done inside: in_node umount held', zh: '要在里面卸载：in_node umount held' },
     },
@@ -101,7 +104,7 @@ export const level: Level = {
     {
       say: { en: 'Close it.', zh: '关掉它。' },
       run: 'exec 7<&-\nwhile grep -q cable: /proc/$node/net/dev; do sleep 0.1; done\nin_node ip -brief link',
-      check: async (see) => !(await hasCable(see)),
+      check: hasNoCable,
       fact: { en: 'process, mount, descriptor: there is no fourth kind', zh: '进程、挂载、描述符：没有第四种' },
       nearly: { en: 'exec 7<&- closes it.', zh: 'exec 7<&- 会关闭它。' },
     },

@@ -15,6 +15,7 @@ import { containerRoutes } from './api/containers.ts'
 import { createRoutes } from './api/create.ts'
 import { explainRoutes } from './api/explain.ts'
 import { imageRoutes } from './api/images.ts'
+import { playRoutes } from './api/play.ts'
 import { podRoutes } from './api/pods.ts'
 import { resourceRoutes } from './api/resources.ts'
 import { shellRoutes } from './api/shell.ts'
@@ -41,6 +42,7 @@ const routes = [
   ...containerRoutes(agent),
   ...resourceRoutes(agent),
   ...podRoutes(agent),
+  ...playRoutes(agent),
   ...seeRoutes(agent),
   ...explainRoutes(agent),
   ...shellRoutes(agent),

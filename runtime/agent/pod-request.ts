@@ -14,6 +14,8 @@ export interface PodRequest {
   labels?: Record<string, string> | undefined
   extraHosts?: string[] | undefined
   limits?: Limits | undefined
+  memoryVolumes?: PodRecord['memoryVolumes'] | undefined
+  played?: boolean
 }
 
 export const checkNetworkMode = (mode: string | undefined, share: PodRecord['share']): PodRecord['network'] => {

@@ -96,6 +96,8 @@ export class Pods {
       labels: request.labels ?? {},
       extraHosts: request.extraHosts ?? [],
       ...(isAsked(limits) ? { limits, resources } : {}),
+      ...(request.memoryVolumes === undefined ? {} : { memoryVolumes: request.memoryVolumes }),
+      ...(request.played === true ? { played: true } : {}),
       created: new Date().toISOString(),
     }
   }
@@ -144,6 +146,10 @@ export class Pods {
       share: pod.share,
       network: pod.network,
       memory: this.sharesMemory(pod),
+      memoryVolumes: (pod.memoryVolumes ?? []).map(({ name, size }) => ({
+        path: `${this.volumes(pod)}/${name}`,
+        ...(size === undefined ? {} : { size }),
+      })),
       ...(path === undefined
         ? {}
         : {
@@ -167,7 +173,7 @@ export class Pods {
         // An address was asked for only once there was a namespace to put it in.
         'network.detach': () => (pod.pause === undefined ? nothing : this.network.detach(pod).then(() => undefined)),
         'pod.files': () => this.writeFiles(pod).then(() => undefined),
-        'pod.unmount': () => this.unmountMemory(pod).then(() => undefined),
+        'pod.unmount': ({ path }) => this.unmount(String(path)).then(() => undefined),
         'pod.end': () => this.endPause(pod).then(() => undefined),
         'cgroups.remove': ({ path }) => endTree(String(path)).then(() => undefined),
       },
@@ -203,10 +209,25 @@ export class Pods {
     return `${this.directory(pod.id)}/shm`
   }
 
-  private async unmountMemory(pod: PodRecord): Promise<void> {
-    if (!existsSync(this.memory(pod))) return
-    await launchProgram({ prefix: [], calls: planUnmount(this.memory(pod)), file: `${this.memory(pod)}.unmount` })
-    rmdirSync(this.memory(pod))
+  /** Where its own volumes are, by name; `play` makes it. */
+  volumes(pod: PodRecord): string {
+    return `${this.directory(pod.id)}/volumes`
+  }
+
+  /** Its own memory, mounted while it runs. */
+  private mountPoints(pod: PodRecord): string[] {
+    return [this.memory(pod), ...(pod.memoryVolumes ?? []).map(({ name }) => `${this.volumes(pod)}/${name}`)]
+  }
+
+  /** A directory, also while the pod is only planned. */
+  isMountPoint(pod: PodRecord, path: string): boolean {
+    return this.mountPoints(pod).includes(path)
+  }
+
+  private async unmount(path: string): Promise<void> {
+    if (!existsSync(path)) return
+    await launchProgram({ prefix: [], calls: planUnmount(path), file: `${path}.unmount` })
+    rmdirSync(path)
   }
 
   /** /etc/hosts, /etc/hostname and /etc/resolv.conf, the same for every container of the pod. */
@@ -291,7 +312,9 @@ export class Pods {
 
   private hasTraces(pod: PodRecord): boolean {
     const cgroup = this.cgroup(pod)
-    return pod.pause !== undefined || existsSync(this.memory(pod)) || (cgroup !== undefined && existsSync(cgroup))
+    return (
+      pod.pause !== undefined || this.mountPoints(pod).some(existsSync) || (cgroup !== undefined && existsSync(cgroup))
+    )
   }
 
   private async endPause(pod: PodRecord): Promise<void> {

@@ -5,6 +5,7 @@ import type { ProcessIdentity } from '../kernel/processes.ts'
 import type { Asked } from '../see/certificate.ts'
 import type { CreateBody } from '../spec/create-body.ts'
 import type { Limits } from '../spec/limits.ts'
+import type { MemoryVolume } from '../spec/manifest/request.ts'
 import type { OciResources } from '../spec/oci.ts'
 import type { Baseline, Death } from './death.ts'
 
@@ -54,6 +55,10 @@ export interface PodRecord {
   publish: string[]
   labels: Record<string, string>
   extraHosts: string[]
+  /** Tmpfs that its containers can share. */
+  memoryVolumes?: MemoryVolume[]
+  /** Made by `play`: what `down` removes. */
+  played?: boolean
   /** As they were asked for, and as its cgroup directory gets them. */
   limits?: Limits
   resources?: OciResources

@@ -55,7 +55,7 @@ export const prepareStart = async (
     noPivot: record.body.Glasspod?.noPivot === true,
     terminalSize: size ? { rows: size[0], columns: size[1] } : undefined,
     // The pod's own memory is a directory, also while the pod is only planned.
-    host: { ...node.host, isDirectory: (path) => path === pods.memory(pod) || node.host.isDirectory(path) },
+    host: { ...node.host, isDirectory: (path) => pods.isMountPoint(pod, path) || node.host.isDirectory(path) },
   })
   return { config, calls }
 }

@@ -1,5 +1,5 @@
 /** The steps that make a pod, from the outside; its end is their undoing in reverse. */
-import { planMountMemory } from '../pod/memory.ts'
+import { memoryVolume, planMountMemory, sharedMemory, type Memory, type MemoryMount } from '../pod/memory.ts'
 import { planPause } from '../pod/pause.ts'
 import { isWeight } from '../spec/limits.ts'
 import type { LimitLine } from './limits.ts'
@@ -14,6 +14,8 @@ export interface PodInput {
   network: 'bridge' | 'none' | 'host'
   /** Whether containers share memory too: not where there is only one. */
   memory: boolean
+  /** Memory that containers share as a directory. */
+  memoryVolumes?: readonly MemoryMount[]
   /** The pod's directory, what its leaves may use of it, and the limits of all of them together. */
   cgroup?: { path: string; controllers: readonly string[]; limits: readonly LimitLine[] }
   /** Ids that the user namespace maps. */
@@ -36,7 +38,10 @@ export const planPodSteps = (input: PodInput): Step[] => [
     input: { directory: input.directory },
     shell: `tee ${input.directory}/hosts ${input.directory}/hostname ${input.directory}/resolv.conf`,
   },
-  ...(input.memory ? planMemorySteps(input.directory) : []),
+  ...(input.memory ? planMemorySteps(sharedMemory(input.directory), `${input.directory}/memory`) : []),
+  ...(input.memoryVolumes ?? []).flatMap((volume) =>
+    planMemorySteps(memoryVolume(volume), `${input.directory}/memory`),
+  ),
 ]
 
 export const planPodRemoval = (directory: string): Step => ({
@@ -182,25 +187,25 @@ const planAttachStep = ({ conflist, publish }: PodInput): Step => ({
   },
 })
 
-const planMemorySteps = (directory: string): Step[] => [
+const planMemorySteps = (memory: Memory, program: string): Step[] => [
   {
     kind: 'mkdir',
-    id: 'pod.memory',
+    id: memory.id,
     why: 'Where the pod’s shared memory is mounted.',
     man: 'mkdir(2)',
-    path: `${directory}/shm`,
+    path: memory.path,
   },
   {
     kind: 'enter',
-    id: 'pod.memory',
-    why: 'Containers that share IPC share /dev/shm: POSIX shared memory is files there.',
-    man: 'shm_overview(7)',
+    id: memory.id,
+    why: memory.why,
+    man: memory.man,
     argv: [],
-    program: `${directory}/memory`,
-    inside: planMountMemory(`${directory}/shm`),
+    program,
+    inside: planMountMemory(memory),
     undo: {
-      ...call('pod.unmount', 'Let the memory go.', 'umount(2)', 'pod.unmount', { path: `${directory}/shm` }),
-      shell: `umount ${directory}/shm`,
+      ...call('pod.unmount', 'Let the memory go.', 'umount(2)', 'pod.unmount', { path: memory.path }),
+      shell: `umount ${memory.path}`,
     },
   },
 ]

@@ -5,6 +5,7 @@ import type { Container } from '../containers.ts'
 import type { PodRecord } from '../records.ts'
 import { readMemoryEvents } from '../../kernel/cgroups/events.ts'
 import type { HostConfig } from '../../spec/create-body.ts'
+import { phaseOf } from '../../spec/manifest/phase.ts'
 import { planArgs } from '../../spec/config.ts'
 
 const seconds = (time: string | undefined): number => Math.floor(Date.parse(time ?? '') / 1000) || 0
@@ -174,6 +175,7 @@ export const summarisePod = async (agent: Agent, pod: PodRecord) => {
     Id: pod.id,
     Name: pod.name,
     Status: status,
+    Phase: phaseOf(containers.map(({ record: { status, exitCode } }) => ({ status, exitCode }))),
     Created: pod.created,
     Hostname: pod.hostname,
     Network: pod.network,

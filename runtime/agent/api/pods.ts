@@ -1,8 +1,8 @@
 /** /glasspod/pods: what Docker's API has no word for. */
 import type { Agent } from '../agent.ts'
 import { Failure } from '../../errors.ts'
-import type { Watch } from '../../execute.ts'
 import { readBody, route, Status, type Request, type Route } from '../http.ts'
+import { removePod, stopPod } from '../pod-end.ts'
 import type { PodRecord } from '../records.ts'
 import { LIMIT_FIELDS, type Limits } from '../../spec/limits.ts'
 import { TEXTS, type Shape } from '../../spec/shape.ts'
@@ -42,13 +42,6 @@ export const podRequest = (body: PodBody) => ({
 export const podRoutes = (agent: Agent): Route[] => {
   const find = ({ params }: Request): PodRecord => agent.pods.find(params['id'] ?? '')
   const watchOf = ({ query }: Request) => agent.traces.find(query.get('trace'))
-  const stop = async (pod: PodRecord, seconds: number, watch: Watch | undefined) => {
-    await Promise.all(
-      agent.containers.inPod(pod).map((container) => agent.stops.stop(container, seconds, 'pod stop', watch)),
-    )
-    await agent.pods.stop(pod, watch)
-    agent.supervisor.onEnd()
-  }
   return [
     route('GET', '/glasspod/pods', () =>
       Promise.all(
@@ -74,7 +67,7 @@ export const podRoutes = (agent: Agent): Route[] => {
       return undefined
     }),
     route('POST', '/glasspod/pods/{id}/stop', async (request) => {
-      await stop(find(request), secondsOf(request.query), watchOf(request))
+      await stopPod(agent, find(request), { seconds: secondsOf(request.query), watch: watchOf(request) })
       return undefined
     }),
     route('DELETE', '/glasspod/pods/{id}', async (request) => {
@@ -91,9 +84,7 @@ export const podRoutes = (agent: Agent): Route[] => {
           status: 409,
           exitCode: 125,
         })
-      await Promise.all(containers.map((container) => agent.supervisor.remove(container, true, watchOf(request))))
-      await agent.pods.remove(pod, watchOf(request))
-      agent.supervisor.onEnd()
+      await removePod(agent, pod, watchOf(request))
       return undefined
     }),
   ]

@@ -1,0 +1,158 @@
+/** Pods from manifests: checked whole, then made whole, or not at all. */
+import { chmodSync, lstatSync, mkdirSync, statSync, writeFileSync, type Stats } from 'node:fs'
+import { errnoOf, Failure } from '../errors.ts'
+import type { Watch } from '../execute.ts'
+import type { PodManifest } from '../spec/manifest/pod.ts'
+import { containerName, planContainerBody, planPodRequest } from '../spec/manifest/request.ts'
+import type { HostPathType, Volume } from '../spec/manifest/volumes.ts'
+import type { Agent } from './agent.ts'
+import type { Container } from './containers.ts'
+import { removePod, stopPod } from './pod-end.ts'
+import type { PodRecord } from './records.ts'
+
+export interface Played {
+  pod: PodRecord
+  containers: Container[]
+}
+
+const refuse = (id: string, sentence: string, advice: string, status = 409): Failure =>
+  new Failure(sentence, { id, try: advice, status, exitCode: 125 })
+
+const named = (agent: Agent, name: string): PodRecord | undefined =>
+  [...agent.pods.all.values()].find((pod) => !pod.implicit && pod.name === name)
+
+/** Names that are in use and would not be free by then. */
+const refuseTaken = (agent: Agent, manifests: readonly PodManifest[], replaced: readonly PodRecord[]): void => {
+  const goes = new Set(replaced.map(({ id }) => id))
+  for (const manifest of manifests) {
+    const pod = named(agent, manifest.name)
+    if (pod !== undefined && !goes.has(pod.id))
+      throw refuse('name.in-use', `the pod name '${pod.name}' is in use`, 'glasspod play --replace, or down first')
+    for (const container of manifest.containers) {
+      const name = containerName(manifest, container)
+      const taken = [...agent.containers.all.values()].find(({ record }) => record.name === name)
+      if (taken !== undefined && !goes.has(taken.record.podId))
+        throw refuse('name.in-use', `the container name '${name}' is in use`, `glasspod rm ${name}`)
+    }
+  }
+}
+
+const IS: Record<Exclude<HostPathType, ''>, (stats: Stats) => boolean> = {
+  Directory: (stats) => stats.isDirectory(),
+  DirectoryOrCreate: (stats) => stats.isDirectory(),
+  File: (stats) => stats.isFile(),
+  FileOrCreate: (stats) => stats.isFile(),
+  Socket: (stats) => stats.isSocket(),
+}
+
+/** True: it is to be made. @throws {Failure} `play.host-path` */
+const checkHostPath = ({ path, type, place }: Extract<Volume, { kind: 'hostPath' }>): boolean => {
+  const wrong = (what: string, advice: string) =>
+    new Failure(`${place}.hostPath: ${path} ${what}`, { id: 'play.host-path', try: advice, status: 400, exitCode: 125 })
+  let stats: Stats
+  try {
+    stats = statSync(path)
+  } catch (error) {
+    const code = errnoOf(error)
+    const isDangling = lstatSync(path, { throwIfNoEntry: false }) !== undefined
+    if (code === 'ENOENT' && !isDangling && (type === 'DirectoryOrCreate' || type === 'FileOrCreate')) return true
+    throw wrong(
+      `cannot be seen: ${code ?? String(error)}`,
+      code === 'ENOENT' ? 'type: DirectoryOrCreate' : `ls -ld ${path}`,
+    )
+  }
+  if (type !== '' && !IS[type](stats)) throw wrong(`is no ${type.replace('OrCreate', '')}`, `ls -ld ${path}`)
+  return false
+}
+
+/** As a kubelet makes them. */
+const makeHostPath = ({ path, type, place }: Extract<Volume, { kind: 'hostPath' }>): void => {
+  try {
+    if (type === 'DirectoryOrCreate') mkdirSync(path, { recursive: true, mode: 0o755 })
+    else writeFileSync(path, '', { flag: 'a', mode: 0o644 })
+  } catch (error) {
+    throw new Failure(
+      `${place}.hostPath: make ${path}: ${errnoOf(error) ?? String(error)}`,
+      { id: 'play.host-path', try: 'a path that this user may write', status: 400, exitCode: 125 },
+      { cause: error },
+    )
+  }
+}
+
+const hostPathsOf = ({ volumes }: PodManifest) =>
+  volumes.flatMap((volume) => (volume.kind === 'hostPath' ? [volume] : []))
+
+/** Everybody who shares it may write it, whoever they are: as a kubelet makes it. */
+const EMPTY_DIR_MODE = 0o777
+
+const makePod = async (agent: Agent, manifest: PodManifest, made: Played[], watch?: Watch): Promise<void> => {
+  const pod = await agent.pods.create(planPodRequest(manifest), watch)
+  const played: Played = { pod, containers: [] }
+  made.push(played)
+  const directory = agent.pods.volumes(pod)
+  mkdirSync(directory, { mode: 0o700 })
+  for (const volume of manifest.volumes)
+    if (volume.kind === 'emptyDir' && volume.memory === undefined) {
+      mkdirSync(`${directory}/${volume.name}`)
+      // mkdir(2) takes the umask off
+      chmodSync(`${directory}/${volume.name}`, EMPTY_DIR_MODE)
+    }
+  await agent.pods.start(pod, watch)
+  for (const container of manifest.containers) {
+    const image = await agent.images.find(container.image)
+    const options = { name: containerName(manifest, container), pod: pod.id, watch }
+    played.containers.push(
+      await agent.containers.create(planContainerBody(manifest, container, directory), image, options),
+    )
+  }
+  for (const container of played.containers) await agent.supervisor.start(container, watch)
+}
+
+/**
+ * What must hold before anything is made.
+ * @throws {Failure} a name in use, a hostPath that is not as it says
+ */
+export const checkPlay = (agent: Agent, manifests: readonly PodManifest[], replace: boolean) => {
+  const replaced = replace ? manifests.flatMap(({ name }) => named(agent, name) ?? []) : []
+  refuseTaken(agent, manifests, replaced)
+  return { replaced, missing: manifests.flatMap(hostPathsOf).filter(checkHostPath) }
+}
+
+/** Makes and starts the pods; where one fails, none is left. */
+export const play = async (
+  agent: Agent,
+  manifests: readonly PodManifest[],
+  { replace = false, watch }: { replace?: boolean; watch?: Watch | undefined },
+): Promise<Played[]> => {
+  const { replaced, missing } = checkPlay(agent, manifests, replace)
+  for (const { containers } of manifests) for (const { image } of containers) await agent.images.find(image)
+  for (const pod of replaced) await removePod(agent, pod, watch)
+  missing.forEach(makeHostPath)
+  const made: Played[] = []
+  try {
+    for (const manifest of manifests) await makePod(agent, manifest, made, watch)
+  } catch (error) {
+    for (const { pod } of made.reverse())
+      await removePod(agent, pod).catch((failed: unknown) => console.error(`remove pod ${pod.name}:`, failed))
+    throw error
+  }
+  return made
+}
+
+/** Stops and removes what play made of these names; those that there are none of are returned. */
+export const down = async (
+  agent: Agent,
+  names: readonly string[],
+  { seconds, watch }: { seconds: number; watch?: Watch | undefined },
+): Promise<{ removed: PodRecord[]; missing: string[] }> => {
+  const pods = names.map((name) => named(agent, name))
+  const foreign = pods.find((pod) => pod !== undefined && pod.played !== true)
+  if (foreign !== undefined)
+    throw refuse('play.foreign', `pod ${foreign.name} was not made by play`, `glasspod pod rm ${foreign.name}`)
+  const removed = pods.flatMap((pod) => pod ?? [])
+  for (const pod of removed) {
+    await stopPod(agent, pod, { seconds, verb: 'down', watch })
+    await removePod(agent, pod, watch)
+  }
+  return { removed, missing: names.filter((_, index) => pods[index] === undefined) }
+}

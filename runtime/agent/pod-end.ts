@@ -1,0 +1,23 @@
+/** The end of a whole pod: its containers first, then what held them together. */
+import type { Watch } from '../execute.ts'
+import type { Agent } from './agent.ts'
+import type { PodRecord } from './records.ts'
+
+/** `seconds`: how long each container may take; `verb`: who asks, for the death certificates. */
+export const stopPod = async (
+  agent: Agent,
+  pod: PodRecord,
+  { seconds, verb = 'pod stop', watch }: { seconds: number; verb?: string; watch?: Watch | undefined },
+): Promise<void> => {
+  await Promise.all(agent.containers.inPod(pod).map((container) => agent.stops.stop(container, seconds, verb, watch)))
+  await agent.pods.stop(pod, watch)
+  agent.supervisor.onEnd()
+}
+
+/** What still runs in it is killed. */
+export const removePod = async (agent: Agent, pod: PodRecord, watch?: Watch): Promise<void> => {
+  const containers = agent.containers.inPod(pod)
+  await Promise.all(containers.map((container) => agent.supervisor.remove(container, true, watch)))
+  await agent.pods.remove(pod, watch)
+  agent.supervisor.onEnd()
+}

@@ -13,6 +13,7 @@ import { level as network } from './levels/09-network.ts'
 import { level as cni } from './levels/10-cni.ts'
 import { level as image } from './levels/11-image.ts'
 import { level as pause } from './levels/12-pause.ts'
+import { level as manifest } from './levels/13-manifest.ts'
 import { level as debugging } from './levels/14-debugging.ts'
 import { level as cleanup } from './levels/15-cleanup.ts'
 
@@ -30,6 +31,7 @@ export const LEVELS: readonly Level[] = [
   cni,
   image,
   pause,
+  manifest,
   debugging,
   cleanup,
 ]

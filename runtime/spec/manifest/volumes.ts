@@ -1,5 +1,5 @@
 /** `spec.volumes`: an emptyDir lives as long as its pod, a hostPath is a path of this machine. */
-import { fields, matching, oneOf, readText, requireField, type Node, type Problems } from './node.ts'
+import { fields, matching, oneOf, requireField, type Node, type Problems } from './node.ts'
 import { readLabel } from './names.ts'
 import { readQuantity } from './quantity.ts'
 import { REFUSED_VOLUMES } from './refused.ts'

@@ -159,7 +159,7 @@ export const makeCreateRequest = (options: CreateValues, operands: string[], aro
         ReadonlyRootfs: ifSet(options['read-only']),
         Tmpfs: parseTmpfs(options.tmpfs),
         AutoRemove: ifSet(options.rm),
-        RestartPolicy: options.restart === undefined ? undefined : parseRestart(options.restart),
+        RestartPolicy: options.restart === undefined ? undefined : parseRestart(options.restart, options.rm),
         SecurityOpt: orUndefined(options['security-opt'].map((option) => parseSecurityOption(option, around))),
         ExtraHosts: orUndefined(options['add-host']),
         ...makeLimits(options),

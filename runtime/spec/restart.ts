@@ -20,8 +20,8 @@ const refuse = (sentence: string, advice = `--restart ${POLICIES.join(', ')} or 
 export const asksForRestart = (policy: RestartPolicy | null | undefined): boolean =>
   !['', 'no'].includes(policy?.Name ?? '')
 
-/** `no`, `on-failure[:MAX]`, `always`, `unless-stopped`. */
-export const parseRestart = (text: string): RestartPolicy => {
+/** `no`, `on-failure[:MAX]`, `always`, `unless-stopped`. `autoRemove`: --rm is given too. */
+export const parseRestart = (text: string, autoRemove = false): RestartPolicy => {
   const [Name = '', count, ...rest] = text.split(':')
   if (rest.length > 0 || (count !== undefined && !/^\d{1,9}$/.test(count)))
     throw refuse(
@@ -29,7 +29,7 @@ export const parseRestart = (text: string): RestartPolicy => {
       '--restart on-failure:5',
     )
   const policy = { Name, MaximumRetryCount: Number(count ?? 0) }
-  checkRestart(policy)
+  checkRestart(policy, autoRemove)
   return policy
 }
 

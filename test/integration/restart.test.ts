@@ -146,7 +146,8 @@ test.each([
   [['--restart', 'often'], "unknown policy 'often'"],
   [['--restart', 'always', '--rm'], 'conflicting options: --restart and --rm'],
 ])('%j is refused before anything is made', async (flags, sentence) => {
-  const refused = await root.run(['--name', 'refused', ...flags], ['true'])
+  // Before the image too: nobody is asked for this one.
+  const refused = await root.glasspod(['run', '--name', 'refused', ...flags, 'no.such.host/image', 'true'])
   expect(refused.exitCode).toBe(125)
   expect(refused.stderr).toContain(sentence)
   expect(await root.ok(['ps', '-aq', '--filter', 'name=refused'])).toBe('')

@@ -29,7 +29,7 @@ export const toDocument = (value: unknown, what: string): Document =>
 export const parseDocument = (bytes: Uint8Array, what: string): Document => {
   let value: unknown
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
   } catch {
     return refuseDocument(what, 'is not JSON')
   }

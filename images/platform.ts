@@ -34,25 +34,28 @@ export const formatPlatform = ({ os, architecture, variant }: Platform): string 
   [os, architecture, ...(variant === undefined ? [] : [variant])].join('/')
 
 /** Names that machines and builders use for the same architecture (containerd's platforms, `normalizeArch`). */
-const ALIASES: Readonly<Record<string, readonly [architecture: string, variant?: string]>> = {
-  i386: ['386'],
-  x86_64: ['amd64'],
-  'x86-64': ['amd64'],
-  aarch64: ['arm64'],
-  armhf: ['arm', 'v7'],
-  armel: ['arm', 'v6'],
-}
+const ALIASES: ReadonlyMap<string, readonly [architecture: string, variant?: string]> = new Map([
+  ['i386', ['386']],
+  ['x86_64', ['amd64']],
+  ['x86-64', ['amd64']],
+  ['aarch64', ['arm64']],
+  ['armhf', ['arm', 'v7']],
+  ['armel', ['arm', 'v6']],
+])
 const ARCHITECTURES = /^(?:386|amd64|arm|arm64|loong64|mips|mips64|mips64le|mipsle|ppc64|ppc64le|riscv64|s390x|wasm)$/
 /** The variant that goes without saying. */
-const PLAIN_VARIANTS: Readonly<Record<string, string>> = { amd64: 'v1', arm64: 'v8' }
+const PLAIN_VARIANTS: ReadonlyMap<string, string> = new Map([
+  ['amd64', 'v1'],
+  ['arm64', 'v8'],
+])
 
 /** One spelling for one platform: x86_64 is amd64, arm is arm/v7, arm64/v8 is arm64, `7` is v7. */
 export const normalizePlatform = ({ os, architecture, variant = '' }: Platform): Platform => {
   const name = architecture.toLowerCase()
-  const [known, implied = ''] = ALIASES[name] ?? [name]
+  const [known, implied = ''] = ALIASES.get(name) ?? [name]
   const typed = variant.toLowerCase() || implied
   const version = /^\d/.test(typed) ? `v${typed}` : typed
-  const named = version === PLAIN_VARIANTS[known] ? '' : known === 'arm' && version === '' ? 'v7' : version
+  const named = version === PLAIN_VARIANTS.get(known) ? '' : known === 'arm' && version === '' ? 'v7' : version
   return { os: os.toLowerCase(), architecture: known, ...(named !== '' && { variant: named }) }
 }
 

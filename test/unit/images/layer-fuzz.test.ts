@@ -8,6 +8,7 @@ import { readEntry } from '../../../images/layer/entry.ts'
 import { TarBlocks } from '../../../images/layer/tar-blocks.ts'
 import { unpackLayer } from '../../../images/layer/unpack.ts'
 import { isFailure } from '../../../runtime/errors.ts'
+import { fuzzRuns } from '../../fixtures/fuzz-runs.ts'
 import { Model, type Operation } from '../../fixtures/hostile/model.ts'
 import { archive, entry, file, gnuLong, pax, type RawHeader } from '../../fixtures/hostile/raw-tar.ts'
 import { inOrder, readTree } from '../../fixtures/hostile/tree.ts'
@@ -171,7 +172,7 @@ describe('any archive', () => {
             if (!isFailure(error)) throw error
           }
         }),
-        { numRuns: BYTES_CASES },
+        fuzzRuns(BYTES_CASES),
       )
     },
     PATIENCE,
@@ -187,7 +188,7 @@ describe('any archive', () => {
           fc.integer({ min: 1, max: 5000 }),
           (tar, form, size) => inTree(async (layer) => void (await unpack(tar, layer, form, size))),
         ),
-        { numRuns: UNPACK_CASES },
+        fuzzRuns(UNPACK_CASES),
       ),
     PATIENCE,
   )
@@ -210,7 +211,7 @@ describe('any archive', () => {
               expect(inOrder(readTree(layer))).toEqual(inOrder(model.lines()))
             }),
         ),
-        { numRuns: TREE_CASES },
+        fuzzRuns(TREE_CASES),
       ),
     PATIENCE,
   )

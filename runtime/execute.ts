@@ -2,8 +2,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { errnoOf, Failure, isFailure } from './errors.ts'
-import { launchProgram } from './launch.ts'
-import type { Done } from './plan/report.ts'
+import { launchProgram, leftAt, type Launch } from './launch.ts'
+import type { Before, Done } from './plan/report.ts'
 import type { Arg, Step, StepId } from './plan/step.ts'
 import { planUndo } from './plan/undo.ts'
 
@@ -11,6 +11,8 @@ export type Effect = (input: Record<string, string | string[]>) => Promise<strin
 
 /** Follows one list: told of its steps by their numbers, from 0. */
 export interface ListWatch {
+  /** Waited for before a step, and before each one inside an init program; false: not this one, and undo the others. */
+  before?: ((step: number, inside?: Before) => Promise<boolean>) | undefined
   began: (step: number) => void
   /** A step inside an init program, by the number of its group (plan/groups.ts). */
   innerDone: (step: number, done: Done) => void
@@ -57,7 +59,9 @@ export const executeSteps = async (steps: readonly Step[], execution: Execution)
 export const undoSteps = async (steps: readonly Step[], execution: Execution): Promise<unknown[]> => {
   const failures: unknown[] = []
   const undos = planUndo(steps)
-  const list = undos.length === 0 ? undefined : execution.watch?.(undos)
+  const told = undos.length === 0 ? undefined : execution.watch?.(undos)
+  // Nobody is asked whether to clean up.
+  const list = told && { ...told, before: undefined }
   for (const [index, undo] of undos.entries())
     await watched(undo, new Map(), execution, list, index).catch((error: unknown) => failures.push(error))
   return failures
@@ -71,10 +75,15 @@ const watched = async (
   index: number,
 ): Promise<string | undefined> => {
   if (list === undefined) return executeStep(step, values, execution)
+  const { before } = list
   list.began(index)
   const began = performance.now()
   try {
-    const value = await executeStep(step, values, execution, (done) => list.innerDone(index, done))
+    if (before !== undefined && !(await before(index))) throw leftAt(step.id)
+    const value = await executeStep(step, values, execution, {
+      onDone: (done) => list.innerDone(index, done),
+      onBefore: before && ((inside) => before(index, inside)),
+    })
     list.done(index, (performance.now() - began) * 1000)
     return value
   } catch (error) {
@@ -87,7 +96,7 @@ const executeStep = async (
   step: Step,
   values: ReadonlyMap<StepId, string>,
   { effects, onPid }: Execution,
-  onDone?: (done: Done) => void,
+  reports: Pick<Launch, 'onDone' | 'onBefore'> = {},
 ): Promise<string | undefined> => {
   switch (step.kind) {
     case 'mkdir':
@@ -105,7 +114,7 @@ const executeStep = async (
         calls: step.inside,
         file: step.program,
         ...(onPid === undefined ? {} : { onPid: (told, status) => onPid(step.id, told, status) }),
-        ...(onDone === undefined ? {} : { onDone }),
+        ...reports,
       })
       return `${pid}`
     }

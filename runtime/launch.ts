@@ -11,8 +11,19 @@ import { Failure, type FailureFacts } from './errors.ts'
 import type { Call } from './init/call.ts'
 import { compileProgram, type Program } from './init/program.ts'
 import { STATUS_FRAME } from './plan/monitor.ts'
+import { groupCalls } from './plan/groups.ts'
 import { hintFor } from './plan/hints.ts'
-import { DONE, DONE_FRAME, parseDone, planReported, type Done } from './plan/report.ts'
+import {
+  BEFORE,
+  BEFORE_FRAME,
+  DONE,
+  DONE_FRAME,
+  parseBefore,
+  parseDone,
+  planReported,
+  type Before,
+  type Done,
+} from './plan/report.ts'
 
 export interface Launch {
   /** What runs the program: ['nsenter', '--net=/proc/7/ns/net', '--'], or nothing. */
@@ -24,6 +35,8 @@ export interface Launch {
   onPid?: (pid: number, status: Socket) => void
   /** Told of each step that is made, as the program reports it. */
   onDone?: (done: Done) => void
+  /** Asked before each step; the program waits for the answer, and ends where it is false. Needs `onDone`. */
+  onBefore?: ((before: Before) => Promise<boolean>) | undefined
   env?: NodeJS.ProcessEnv
 }
 
@@ -45,8 +58,8 @@ export const startBy = (other: Starter | undefined): void => void (starter = oth
 
 /** What the program told: its pid as the host counts. The promise rejects with a Failure that names the step. */
 export const launchProgram = async (launch: Launch): Promise<number> => {
-  const { prefix, calls, file, onDone, env } = launch
-  const program = compileProgram(onDone === undefined ? calls : planReported(calls))
+  const { prefix, calls, file, onDone, onBefore, env } = launch
+  const program = compileProgram(onDone === undefined ? calls : planReported(calls, onBefore !== undefined))
   const birth = { argv: [...prefix, `./${basename(file)}`], directory: dirname(file), errorFile: `${file}.err` }
   writeFileSync(file, program.elf, { mode: 0o700, flag: 'w' })
   try {
@@ -59,6 +72,7 @@ export const launchProgram = async (launch: Launch): Promise<number> => {
       ended = () => describeEnd(child)
     }
     if (heard.refused !== undefined) throw await describeFailure(program, heard.refused, birth.directory)
+    if (heard.left !== undefined) throw describeLeft(calls, heard.left)
     if (heard.pid === undefined) throw await describeEarlyEnd(birth, await ended())
     return heard.pid
   } finally {
@@ -104,15 +118,25 @@ const whenRefused = (child: Child, { argv: [command = ''] }: Birth): Promise<nev
 interface Heard {
   pid?: number
   refused?: Refusal
+  /** The group that was not to be made. */
+  left?: number
   /** The starter could not. */
   unborn: boolean
 }
 
 /** What is told on the status descriptor, until its last holder has closed it. */
-const hear = (status: Socket, { onPid, onDone }: Pick<Launch, 'onPid' | 'onDone'>): Promise<Heard> =>
+const hear = (
+  status: Socket,
+  { onPid, onDone, onBefore }: Pick<Launch, 'onPid' | 'onDone' | 'onBefore'>,
+): Promise<Heard> =>
   new Promise((resolve, reject) => {
     const heard: Heard = { unborn: false }
     let rest: Buffer = Buffer.alloc(0)
+    const answer = async (before: Before) => {
+      if (await onBefore?.(before).catch(() => false)) return void status.write('n')
+      heard.left = before.group
+      status.end()
+    }
     status.on('data', (chunk: Buffer) => {
       let bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
       for (; bytes.length >= STATUS_FRAME; bytes = bytes.subarray(STATUS_FRAME)) {
@@ -122,6 +146,10 @@ const hear = (status: Socket, { onPid, onDone }: Pick<Launch, 'onPid' | 'onDone'
           if (bytes.length < DONE_FRAME) break
           onDone?.(parseDone(bytes))
           bytes = bytes.subarray(DONE_FRAME - STATUS_FRAME)
+        } else if (errno === BEFORE) {
+          if (bytes.length < BEFORE_FRAME) break
+          void answer(parseBefore(bytes))
+          bytes = bytes.subarray(BEFORE_FRAME - STATUS_FRAME)
         } else if (errno < 0) heard.refused = { address: frame.readBigUInt64LE(0), errno: -errno }
         else if (frame[0] === 0) heard.unborn = true
         else {
@@ -160,6 +188,12 @@ const describeEnd = async (child: Child): Promise<string> => {
   if (child.exitCode === null && child.signalCode === null) await new Promise((resolve) => child.once('exit', resolve))
   return child.signalCode ?? `exit code ${child.exitCode}`
 }
+
+/** Somebody stepped through it, and has stopped here. */
+export const leftAt = (id: string): Failure =>
+  new Failure(`left before step ${id}`, { id: 'step.left', why: 'what was made before it has been taken back' })
+
+const describeLeft = (calls: readonly Call[], group: number): Failure => leftAt(groupCalls(calls)[group]?.id ?? '')
 
 /** The program never spoke: what ran it (unshare, nsenter) failed, and said why on its standard error. */
 const describeEarlyEnd = async ({ argv: [command = ''], errorFile }: Birth, ending: string): Promise<Failure> => {

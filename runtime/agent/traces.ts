@@ -7,11 +7,14 @@ import type { Watch } from '../execute.ts'
 import { groupCalls } from '../plan/groups.ts'
 import { explainSteps, type ExplainedStep } from '../see/explain.ts'
 import { describeError } from './http.ts'
+import { Stepping, type Answer, type Moment } from './stepping.ts'
 
 /** Lists and steps are numbered from 0; `group` is a step of an init program. */
 export type TraceEvent =
   | { list: number; steps: ExplainedStep[] }
   | { list: number; began: number }
+  /** Waits for an answer; `group` is a step of an init program. */
+  | ({ list: number; before: number; group?: number } & Moment)
   | { list: number; done: number; micros: number }
   | { list: number; done: number; group: number; micros: number }
   /** Made too, but by a process that reports no times: it has become what it was to become, or closed its reports. */
@@ -19,13 +22,17 @@ export type TraceEvent =
   | { list: number; failed: number; id?: string; message: string }
 
 export class Traces {
-  private readonly all = new Map<string, { watch: Watch; end: () => void }>()
+  private readonly all = new Map<string, { watch: Watch; stepping: Stepping | undefined; end: () => void }>()
 
-  /** Until the returned is called. */
-  open(token: string, { send, end }: { send: (event: TraceEvent) => void; end: () => void }): () => void {
+  /** Until the returned is called. `step`: it is asked before each step, and its end is an answer too. */
+  open(
+    token: string,
+    { send, end, step }: { send: (event: TraceEvent) => void; end: () => void; step: boolean },
+  ): () => void {
     if (this.all.has(token)) throw new Failure('a trace of that name is open', { id: 'trace.name', status: 409 })
     let lists = 0
     let open = true
+    const stepping = step ? new Stepping() : undefined
     const tell = (event: TraceEvent) => {
       if (open) send(event)
     }
@@ -35,15 +42,23 @@ export class Traces {
       tell({ list, steps: explainSteps(steps) })
       return {
         began: (step) => tell({ list, began: step }),
+        before:
+          stepping &&
+          ((step, inside) =>
+            stepping.ask(inside, (moment) =>
+              tell({ list, before: step, ...(inside === undefined ? {} : { group: inside.group }), ...moment }),
+            )),
         innerDone: (step, { group, micros }) => {
           heard.set(step, (heard.get(step) ?? new Set()).add(group))
           tell({ list, done: step, group, micros: Math.round(micros) })
         },
         done: (step, micros) => {
           for (const group of unheard(steps[step], heard.get(step))) tell({ list, done: step, group })
+          stepping?.done(steps[step]?.id ?? '')
           tell({ list, done: step, micros: Math.round(micros) })
         },
         failed: (step, error) => {
+          stepping?.failed()
           const { message, id } = describeError(error).body as { message: string; id?: string }
           tell({ list, failed: step, message, ...(id === undefined ? {} : { id }) })
         },
@@ -52,9 +67,11 @@ export class Traces {
     const close = () => {
       open = false
       this.all.delete(token)
+      stepping?.leave()
     }
     this.all.set(token, {
       watch,
+      stepping,
       end: () => {
         close()
         end()
@@ -65,6 +82,12 @@ export class Traces {
 
   find(token: string | null): Watch | undefined {
     return token === null ? undefined : this.all.get(token)?.watch
+  }
+
+  /** To the step that waits. */
+  answer(token: string, answer: Answer): void {
+    if (this.all.get(token)?.stepping?.answer(answer) === true) return
+    throw new Failure('no step of that trace waits for an answer', { id: 'trace.step', status: 409 })
   }
 
   /** All that was asked for is done. */

@@ -167,11 +167,18 @@ export interface Explanation {
   root: string
   steps: ExplainedStep[]
 }
+/** Between two steps of --step: what the kernel says of the process that is being made. */
+export interface Moment {
+  pid?: number
+  state?: Record<string, string[]>
+  changes: { about: string; gone: string[]; come: string[] }[]
+}
 /** Of GET /glasspod/trace/NAME; lists and steps are numbered from 0. */
 export type TraceEvent =
   | { root: string }
   | { list: number; steps: ExplainedStep[] }
   | { list: number; began: number }
+  | ({ list: number; before: number; group?: number } & Moment)
   | { list: number; done: number; group?: number; micros?: number }
   | { list: number; failed: number; message: string }
   | { end: true }

@@ -64,6 +64,7 @@ export const CREATE_OPTIONS = {
 export const RUN_OPTIONS = {
   ...CREATE_OPTIONS,
   detach: { type: 'boolean', short: 'd', about: 'run in the background, print the id' },
+  step: { type: 'boolean', about: 'stop before each step, show what the last one changed, and wait for a key' },
 } as const
 
 export const CONTAINER_OPERANDS = { usage: 'IMAGE [COMMAND [ARG...]]', min: 1, max: Infinity, endFlags: true }

@@ -56,6 +56,10 @@ export const invoke = async (entry: VerbEntry, args: string[], root: string | un
 
 /** With --explain each step is told as it is made. */
 const runVerb = async (verb: Verb, invocation: Parameters<Verb['run']>[0]): Promise<number> => {
+  if ('step' in verb.options && (invocation.options as Record<string, unknown>)['step'] === true) {
+    const { stepVerb } = await import('./step/verb.ts')
+    return stepVerb(verb, invocation)
+  }
   if (!('explain' in verb.options)) return (await verb.run(invocation)) ?? 0
   const format = parseExplain(invocation.options)
   if (format === undefined) return (await verb.run(invocation)) ?? 0

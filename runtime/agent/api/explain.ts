@@ -185,10 +185,11 @@ export const explainRoutes = (agent: Agent): Route[] => [
       steps: parts.flatMap(({ when, steps }) => explainSteps(steps).map((step) => ({ when, ...step }))),
     }
   }),
-  route('GET', '/glasspod/trace/{token}', ({ params, response }) => {
+  route('GET', '/glasspod/trace/{token}', ({ params, query, response }) => {
     const close = agent.traces.open(params['token'] ?? '', {
       send: (event) => response.write(`${JSON.stringify(event)}\n`),
       end: () => response.end(`${JSON.stringify({ end: true })}\n`),
+      step: query.get('step') === '1',
     })
     response.writeHead(200, { 'content-type': 'application/json' })
     // The first line says that it listens.
@@ -199,6 +200,12 @@ export const explainRoutes = (agent: Agent): Route[] => [
         resolve(undefined)
       }),
     )
+  }),
+  route('POST', '/glasspod/trace/{token}/step', ({ params, query }) => {
+    const answer = query.get('do')
+    if (answer !== 'go' && answer !== 'leave') throw new Failure('do is go or leave', { id: 'trace.step', status: 400 })
+    agent.traces.answer(params['token'] ?? '', answer)
+    return undefined
   }),
   route('POST', '/glasspod/trace/{token}/end', ({ params }) => {
     agent.traces.end(params['token'] ?? '')

@@ -3,42 +3,15 @@
  * named in each request, so that no step can be missed.
  */
 import { randomUUID } from 'node:crypto'
-import type { ExplainedStep, TraceEvent } from '../api.ts'
+import type { TraceEvent } from '../api.ts'
 import type { Client } from '../client.ts'
 import { isColourful, makePaint } from '../colour.ts'
 import { STDERR, write } from '../output.ts'
 import { formatMermaid } from './mermaid.ts'
 import type { ExplainFormat } from './options.ts'
 import { formatStrace } from './strace.ts'
+import { Steps, type Numbered } from './steps.ts'
 import { formatHead, formatProcess, formatStep, makeView, type Outcome, type View } from './text.ts'
-
-interface Numbered {
-  step: ExplainedStep
-  number: string
-  index: number
-  inner?: number
-}
-
-/** Steps of all lists, numbered through. */
-class Steps {
-  readonly all: ExplainedStep[] = []
-  readonly outcomes = new Map<string, Outcome>()
-  private readonly first: number[] = []
-
-  add(steps: readonly ExplainedStep[]): void {
-    this.first.push(this.all.length)
-    this.all.push(...steps)
-  }
-
-  find(list: number, at: number, inner?: number): Numbered | undefined {
-    const index = (this.first[list] ?? 0) + at
-    const outer = this.all[index]
-    const step = inner === undefined ? outer : outer?.inside?.[inner]
-    if (step === undefined) return undefined
-    const number = `${index + 1}${inner === undefined ? '' : `.${inner + 1}`}`
-    return { step, number, index, ...(inner === undefined ? {} : { inner }) }
-  }
-}
 
 type Show = (found: Numbered, outcome: Outcome | undefined) => string
 
@@ -65,7 +38,7 @@ const SHOW: Record<Exclude<ExplainFormat, 'json'>, (view: View) => Show> = {
   mermaid: () => () => '',
 }
 
-type Told = Exclude<TraceEvent, { root: string } | { end: true }>
+type Told = Exclude<TraceEvent, { root: string } | { end: true } | { before: number }>
 
 const tell = (event: Told, steps: Steps, show: Show): string => {
   if ('steps' in event) {
@@ -95,7 +68,7 @@ const follow = async (client: Client, token: string, format: ExplainFormat): Pro
   const pump = (async () => {
     for await (const event of events)
       if ('end' in event) break
-      else if (!('root' in event))
+      else if (!('root' in event || 'before' in event))
         write(STDERR, show === undefined ? `${JSON.stringify(event)}\n` : tell(event, steps, show))
   })()
   return async () => {

@@ -58,6 +58,8 @@ export const parseExplained = async ([first = '', ...rest]: string[]): Promise<
         'explain tells the steps, --dry-run=sh prints them as a script',
         `glasspod ${first} --dry-run=sh ...`,
       )
+    if ('step' in values && values.step)
+      throw badFlag('explain does nothing, and --step stops in the midst of it', 'glasspod run --step ...')
     const { query, body } = makeCreateRequest(values, operands, around)
     return { query: { verb: first, ...query }, body }
   }

@@ -1,0 +1,60 @@
+/** What is shown between two steps, so that it and the next question are on one screen of 80 by 24. */
+import type { Moment } from '../api.ts'
+import type { Numbered } from '../explain/steps.ts'
+import { formatProcess, formatStep, type View } from '../explain/text.ts'
+import { printable, truncate } from '../table.ts'
+
+const WIDTH = 80
+/** Lines of the difference, and of the step: with the question they leave room for one of a screen's lines. */
+const CHANGE_LINES = 9
+const STEP_LINES = 11
+const RED = 31
+const GREEN = 32
+const DIM = 2
+const BOLD = 1
+
+export const KEYS = '[Enter] make it   s state   q leave and undo   ? help'
+export const HELP = [
+  'Enter, n   make this step, and stop before the next',
+  's          what the kernel says of the process that is being made',
+  'q, Ctrl-C  leave: what was made is taken back',
+  '?          this help',
+].join('\n')
+
+const clip = (lines: string[], most: number, view: View, more: string): string[] =>
+  lines.length <= most
+    ? lines
+    : [...lines.slice(0, most - 1), view.paint(DIM, `    … and ${lines.length - most + 1} more ${more}`)]
+
+const fact = (sign: string, about: string, line: string, { names }: View): string =>
+  truncate(`${sign} ${about}: ${printable(names.shorten(line))}`, WIDTH)
+
+export const formatChanges = ({ changes }: Pick<Moment, 'changes'>, view: View): string[] =>
+  clip(
+    changes.flatMap(({ about, gone, come }) => [
+      ...gone.map((line) => view.paint(RED, fact('-', about, line, view))),
+      ...come.map((line) => view.paint(GREEN, fact('+', about, line, view))),
+    ]),
+    CHANGE_LINES,
+    view,
+    '(s shows the state)',
+  )
+
+export const formatState = ({ pid, state }: Moment, view: View): string[] =>
+  state === undefined
+    ? ['no process is being made yet']
+    : [
+        view.paint(BOLD, `process ${pid}`),
+        ...Object.entries(state).flatMap(([about, lines]) =>
+          lines.map((line) => truncate(`  ${about}: ${printable(view.names.shorten(line))}`, WIDTH)),
+        ),
+      ]
+
+/** @param entered the process that goes on here, where it is another than before. */
+export const formatMoment = (moment: Moment, { step, number }: Numbered, view: View, entered?: string): string =>
+  [
+    ...formatChanges(moment, view),
+    ...(entered === undefined ? [] : [formatProcess(entered, view)]),
+    ...clip(formatStep(step, number, view).split('\n'), STEP_LINES, view, 'lines (glasspod explain run ...)'),
+    view.paint(DIM, KEYS),
+  ].join('\n')

@@ -1,0 +1,147 @@
+/** `run --step`: between two steps the kernel is as the screen says, and who leaves leaves nothing behind. */
+import { readFileSync, readlinkSync } from 'node:fs'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { makeRoot } from '../fixtures/glasspod.ts'
+
+const root = makeRoot()
+
+beforeAll(() => root.seedImage())
+afterAll(() => root.teardown())
+
+const PROMPT = '[Enter] make it   s state   q leave and undo   ? help\n'
+
+/** A run that stops: what it says until it waits, and a key for it. */
+const step = (flags: readonly string[], command: readonly string[]) => {
+  const child = root.spawn(['run', '--network', 'none', '--step', ...flags, root.image, ...command], 'pipe')
+  let said = ''
+  let heard: () => void = () => undefined
+  child.stderr.on('data', (chunk: Buffer) => {
+    said += chunk.toString()
+    heard()
+  })
+  child.stderr.on('end', () => heard())
+  /** Undefined: it asks no more. */
+  const screen = async (): Promise<string | undefined> => {
+    while (!said.includes(PROMPT)) {
+      if (child.stderr.readableEnded) return undefined
+      await new Promise<void>((resolve) => (heard = resolve))
+    }
+    const end = said.indexOf(PROMPT) + PROMPT.length
+    const shown = said.slice(0, end)
+    said = said.slice(end)
+    return shown
+  }
+  const press = (key: string): Promise<string | undefined> => {
+    child.stdin?.write(`${key}\n`)
+    return screen()
+  }
+  return {
+    child,
+    screen,
+    press,
+    /** Goes on until this step is the next, and returns its screen. */
+    goTo: async (id: string): Promise<string> => {
+      const asksFor = new RegExp(`^[\\d.]+ ${id.replaceAll('.', '\\.')} `, 'm')
+      let shown = await screen()
+      while (shown !== undefined && !asksFor.test(shown)) shown = await press('')
+      if (shown === undefined) throw new Error(`${id} never came: ${said}`)
+      return shown
+    },
+    readPid: async (): Promise<number> => Number(/^process (\d+)$/m.exec((await press('s')) ?? '')?.[1]),
+  }
+}
+
+/** Device and type of what the process has as its root. */
+const readRoot = (pid: number | 'self') => {
+  const lines = readFileSync(`/proc/${pid}/mountinfo`, 'utf8').split('\n')
+  const fields = lines.map((line) => line.split(' ')).filter(([, , , , point]) => point === '/')
+  const [, , device, ...rest] = fields.at(-1) ?? []
+  return { device, type: rest[rest.indexOf('-') + 1] }
+}
+
+const readStatus = (pid: number, field: string) =>
+  new RegExp(`^${field}:\\s+(.*)$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+
+test('before pivot_root the process has the host’s root, after it its own; at the end the command has run', async () => {
+  const run = step(['--rm'], ['echo', 'made'])
+  await run.goTo('rootfs.pivot')
+  const pid = await run.readPid()
+  expect(readRoot(pid).device).toBe(readRoot('self').device)
+  expect(readlinkSync(`/proc/${pid}/ns/mnt`)).not.toBe(readlinkSync('/proc/self/ns/mnt'))
+  let after = await run.press('n')
+  // its second half lets go of the old root
+  while (after !== undefined && / rootfs\.pivot /.test(after)) after = await run.press('n')
+  expect(readRoot(pid).type).toBe('overlay')
+  // the screen tells that difference
+  expect(after).toMatch(/^- mounts: \/ /m)
+
+  let shown = after
+  while (shown !== undefined && !/ process\.exec /.test(shown)) shown = await run.press('')
+  // all is made, the command is not executed: no host capability is left in the bounding set
+  expect(readlinkSync(`/proc/${pid}/exe`)).toMatch(/\/init( \(deleted\))?$/)
+  expect(BigInt(`0x${readStatus(pid, 'CapBnd')}`) & (1n << 21n)).toBe(0n)
+  expect(readStatus(pid, 'Seccomp')).toBe('2')
+  expect(await run.press('')).toBeUndefined()
+  const { exitCode, stdout } = await run.child
+  expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: 'made' })
+})
+
+test('a step of a namespace is seen to make it', async () => {
+  const run = step(['--rm'], ['true'])
+  await run.goTo('namespaces.mnt')
+  const pid = await run.readPid()
+  const before = readlinkSync(`/proc/${pid}/ns/mnt`)
+  const shown = await run.press('')
+  const after = readlinkSync(`/proc/${pid}/ns/mnt`)
+  expect(after).not.toBe(before)
+  expect(shown).toContain(`- namespaces: ${before}`)
+  expect(shown).toContain(`+ namespaces: ${after}`)
+  await run.press('q')
+  expect((await run.child).exitCode).toBe(125)
+})
+
+test.each([
+  ['inside the container', 'rootfs.pivot', 'q'],
+  ['in the monitor', 'monitor.alive', 'q'],
+  ['outside of any program', 'bundle.config', 'q'],
+  ['by the end of its input', 'process.exec', undefined],
+])('leaving %s takes all back', async (_, id, key) => {
+  const before = await root.residue()
+  const run = step(['--name', 'left'], ['true'])
+  await run.goTo(id)
+  if (key === undefined) run.child.stdin?.end()
+  else await run.press(key)
+  const { exitCode, stderr } = await run.child
+  expect(exitCode).toBe(125)
+  expect(stderr).toContain(`left before step ${id}`)
+  expect(await root.residue()).toEqual(before)
+  expect(await root.ok(['ps', '-a', '--format', 'json'])).toBe('[]')
+})
+
+test('a client that is killed in the midst is one that has left', async () => {
+  const before = await root.residue()
+  const run = step(['--name', 'lost'], ['true'])
+  await run.goTo('mounts.devpts')
+  const pid = await run.readPid()
+  run.child.kill('SIGKILL')
+  await run.child
+  // one more start under that name can only be when the first is taken back
+  await expect
+    .poll(() => root.run(['--rm', '--network', 'none', '--name', 'lost'], ['true']))
+    .toMatchObject({ exitCode: 0 })
+  expect(() => readStatus(pid, 'State')).toThrow('ENOENT')
+  await expect.poll(() => root.residue()).toEqual(before)
+})
+
+test('a run without --step asks nothing and has no call for it', async () => {
+  const list = await root.ok(['explain', '--format', 'strace', 'run', '--network', 'none', root.image, 'true'])
+  expect(list).not.toContain('step.')
+  const { exitCode, stderr } = await root.run(['--rm', '--network', 'none'], ['true'])
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+})
+
+test.each(['-i', '-t', '--explain', '--dry-run=sh'])('--step goes without %s', async (flag) => {
+  const { exitCode, stderr } = await root.run(['--step', flag], ['true'])
+  expect(exitCode).toBe(125)
+  expect(stderr).toMatch(/^error: --step goes without /)
+})

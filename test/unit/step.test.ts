@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+import { calls } from '../../runtime/init/call.ts'
+import { BEFORE, parseBefore, planReported } from '../../runtime/plan/report.ts'
+import { compareStates, parseLinks, parseRoutes } from '../../runtime/see/step/state.ts'
+
+const call = calls('some.step', 'setsid(2)')
+
+test('a stepped program asks and waits before each step; the answer "end" is no call more', () => {
+  const list = [call('setsid', [], 'A session.'), { ...call('close', [9], 'Another.'), label: 'there' }]
+  const stepped = planReported(list, true)
+  expect(stepped.map(({ call }) => call)).toEqual([
+    ...['readlinkat', 'writev', 'read', 'clock_gettime', 'setsid', 'clock_gettime', 'write'],
+    ...['writev', 'read', 'clock_gettime', 'close', 'clock_gettime', 'write', 'exit_group'],
+  ])
+  const end = stepped.at(-1)?.label
+  expect(stepped.filter((made) => made.call === 'read').map(({ onZero }) => onZero)).toEqual([end, end])
+  // who jumps there is asked too
+  expect(stepped.find(({ label }) => label === 'there')?.call).toBe('writev')
+  expect(planReported(list).some(({ call }) => call === 'read')).toBe(false)
+})
+
+test('a question names its step and the process', () => {
+  const frame = Buffer.alloc(32)
+  frame.writeBigUInt64LE(7n, 0)
+  frame.writeBigInt64LE(BigInt(BEFORE), 8)
+  frame.write('4711', 16)
+  expect(parseBefore(frame)).toEqual({ group: 7, pid: 4711 })
+})
+
+test('a difference is the lines that came and went, each as often as it did', () => {
+  expect(compareStates({ mounts: ['a', 'a', 'b'], links: ['lo'] }, { mounts: ['a', 'b', 'c'], links: ['lo'] })).toEqual(
+    [{ about: 'mounts', gone: ['a'], come: ['c'] }],
+  )
+})
+
+test('interfaces and routes as ip(8) would name them', () => {
+  expect(parseLinks('Inter-| Receive\n face |bytes\n    lo: 0 0\n  eth0: 1 2\n')).toEqual(['lo', 'eth0'])
+  const head = 'Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n'
+  const rows =
+    'eth0\t00000000\t0100580A\t0003\t0\t0\t0\t00000000\t0\t0\t0\neth0\t0000580A\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n'
+  expect(parseRoutes(head + rows)).toEqual(['default via 10.88.0.1 dev eth0', '10.88.0.0/16 dev eth0'])
+})

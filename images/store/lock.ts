@@ -49,7 +49,7 @@ export const takeLock = (path: string, what: string): (() => void) => {
       if (owner !== undefined && isAlive(owner)) {
         throw new Failure(`${what} is in use by process ${owner.pid}`, { id: 'store.locked', found: path, status: 409 })
       }
-      moveStale(path, `${mine}.stale`)
+      moveStale(path, `${path}.${process.pid}.stale.tmp`)
     }
   } finally {
     rmSync(mine, { force: true })

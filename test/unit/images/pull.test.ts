@@ -132,6 +132,7 @@ describe('pull', () => {
     ['redirect loop', faults.redirectLoop, 'registry.redirect', /redirects more than 5 times$/],
     ['cloud metadata', faults.toMetadata, 'registry.url', /leads to http:\/\/169.254.169.254, which is refused$/],
     ['file', faults.toFile, 'registry.url', /leads to file:\/\/, which is refused$/],
+    ['packed for the way into a bomb', faults.encodedBomb, 'image.document', /^image manifest: is not JSON$/],
   ]
   test.each(failing)('%s: a clear failure, nothing half-made, and the next pull works', (_, fault, id, sentence) =>
     withStore(async ({ store, get }) => {
@@ -210,6 +211,21 @@ describe('pull', () => {
       })
     } finally {
       await lying.stop()
+    }
+  })
+
+  test('a layer that is a gzip bomb', async () => {
+    const zeros = [{ name: 'zeros', content: Buffer.alloc(8 << 20) }]
+    const bombing = await startFaultyRegistry(await makeSmallImage([zeros]))
+    try {
+      await withStore(async ({ store }) => {
+        const options = { applyMarks, conf: EMPTY_CONF, idLimit: 1, maxBytes: 1 << 20 }
+        await expect(pull(store, `${bombing.host}/x`, options)).rejects.toMatchObject({ facts: { id: 'image.bomb' } })
+        await expectNothingHalfMade(store)
+        expect(readdirSync(store.layersDirectory)).toEqual([])
+      })
+    } finally {
+      await bombing.stop()
     }
   })
 

@@ -11,12 +11,14 @@ import { readNode, type Node } from './node.ts'
 import { Pods } from './pods.ts'
 import { Restarts } from './restarts.ts'
 import { Stops } from './stops.ts'
+import { Storage } from './storage.ts'
 import { Supervisor } from './supervisor.ts'
 import { Traces } from './traces.ts'
 
 export class Agent {
   readonly node: Node
   readonly discards: Discards
+  readonly storage: Storage
   readonly images: Images
   readonly network: Network
   readonly pods: Pods
@@ -34,6 +36,7 @@ export class Agent {
   constructor(root: string) {
     this.node = readNode(root)
     this.discards = new Discards(this.node.paths.discarded)
+    this.storage = new Storage(this.node)
     this.images = new Images(
       this.node,
       () => new Map([...this.containers.all.values()].map(({ record }) => [record.image.id, record.name])),

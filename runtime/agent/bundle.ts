@@ -1,11 +1,11 @@
 /** From a container's record to its OCI bundle: config.json, and the layers below its own. */
-import { readFileSync, realpathSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { overlayLayers } from '../../images/snapshot.ts'
 import type { Image } from '../../images/image.ts'
 import { Failure } from '../errors.ts'
 import { hostArch } from '../init/program.ts'
 import { findMount, parseMountinfo } from '../kernel/mountinfo.ts'
-import type { Overlay } from '../kernel/rootfs.ts'
+import type { RootTree } from '../kernel/rootfs.ts'
 import { planFilter } from '../kernel/seccomp/filter.ts'
 import { planConfig } from '../spec/config.ts'
 import type { OciConfig, OciMount } from '../spec/oci.ts'
@@ -23,11 +23,12 @@ export interface BundleInput {
   image: Image
 }
 
-/** Directories of the root, the container's own first. */
-export const rootDirectories = (node: Node, container: ContainerRecord, image: Pick<Image, 'layers'>): string[] => [
-  `${node.paths.containers}/${container.id}/upper`,
-  ...overlayLayers({ layersDirectory: node.paths.layers }, image),
-]
+/** Directories of the root, the container's own first. A copy has all, and what is deleted there is in no other. */
+export const rootDirectories = (node: Node, container: ContainerRecord, image: Pick<Image, 'layers'>): string[] => {
+  const own = `${node.paths.containers}/${container.id}/upper`
+  if (container.driver === 'copy' && existsSync(own)) return [own]
+  return [own, ...overlayLayers({ layersDirectory: node.paths.layers }, image)]
+}
 
 export const buildConfig = ({ node, pods, pod, container, image }: BundleInput): OciConfig => {
   const directories = rootDirectories(node, container, image)
@@ -53,9 +54,10 @@ export const buildConfig = ({ node, pods, pod, container, image }: BundleInput):
   return result
 }
 
-export const planRoot = (node: Node, container: ContainerRecord, image: Pick<Image, 'layers'>): Overlay => {
+export const planRoot = (node: Node, container: ContainerRecord, image: Pick<Image, 'layers'>): RootTree => {
   const directory = `${node.paths.containers}/${container.id}`
   return {
+    driver: container.driver ?? 'overlay',
     layersDir: node.paths.layers,
     lower: overlayLayers({ layersDirectory: '' }, image).map((path) => path.replace(/^\/+/, '')),
     upper: `${directory}/upper`,

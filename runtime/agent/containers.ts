@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import type { Image } from '../../images/image.ts'
+import { overlayLayers } from '../../images/snapshot.ts'
 import { Failure } from '../errors.ts'
 import { executeSteps, type Watch } from '../execute.ts'
 import { planCreation, planRemoval } from '../plan/lifecycle.ts'
@@ -11,6 +12,7 @@ import type { OciConfig } from '../spec/oci.ts'
 import { pickWeights } from '../spec/limits.ts'
 import { checkRestart } from '../spec/restart.ts'
 import { parseSignal } from '../spec/signals.ts'
+import type { StorageDriver } from '../spec/storage-drivers.ts'
 import { requireLimits } from './limits.ts'
 import { checkName, findByWord, ID, inventName, newId, unknownThing } from './naming.ts'
 import { buildConfig } from './bundle.ts'
@@ -98,6 +100,7 @@ export class Containers {
       id?: string | undefined
       name?: string | undefined
       pod?: string | undefined
+      driver: StorageDriver
       watch?: Watch | undefined
     },
   ): Promise<Container> {
@@ -125,6 +128,7 @@ export class Containers {
         podId: owner.id,
         image: { id: image.id, name: body.Image ?? '', diffIds: image.layers.map(({ diffId }) => diffId) },
         created: new Date().toISOString(),
+        driver: options.driver,
         body,
         ...(image.config.stopSignal === undefined ? {} : { stopSignal: image.config.stopSignal }),
         status: 'created',
@@ -141,8 +145,9 @@ export class Containers {
         container: container.record,
         image,
       })
-      await executeSteps(planCreation(container.directory), {
+      await executeSteps(this.planCreation(container, image), {
         effects: {
+          'container.copy': ({ layers }) => this.copyLayers(container, layers),
           'container.record': () => Promise.resolve(this.save(container)).then(() => undefined),
           'container.remove': () => this.removeFiles(container),
         },
@@ -154,6 +159,17 @@ export class Containers {
     }
     this.all.set(id, container)
     return container
+  }
+
+  planCreation({ directory, record }: Pick<Container, 'directory' | 'record'>, image: Image): Step[] {
+    const layers = overlayLayers({ layersDirectory: this.node.paths.layers }, image).toReversed()
+    return planCreation({ directory, driver: record.driver ?? 'overlay', layers })
+  }
+
+  private async copyLayers({ directory }: Container, layers: string | string[] = []): Promise<undefined> {
+    const { copyLayers } = await import('./copy-layers.ts')
+    await copyLayers({ layers: [layers].flat(), target: `${directory}/upper`, scratch: `${directory}/found` })
+    return undefined
   }
 
   /** A client may choose the id, to find its container again whatever becomes of the answer. */

@@ -117,6 +117,8 @@ server.on('upgrade', (request, stream, head) => {
 agent.leave = (how) => void leave(how)
 agent.supervisor.onEnd = touch
 adopt(agent)
+// While it starts: the first container need not wait for it. What is wrong with it is said to who needs one.
+agent.storage.chosen().catch(() => undefined)
 startSpawner(agent.node.paths.run).catch((error: unknown) => console.error('spawner:', error))
 
 // Listening first, the name afterwards: whoever finds the socket finds it answering.

@@ -97,10 +97,11 @@ const makePod = async (agent: Agent, manifest: PodManifest, made: Played[], watc
       // mkdir(2) takes the umask off
       chmodSync(`${directory}/${volume.name}`, EMPTY_DIR_MODE)
     }
+  const { driver } = await agent.storage.chosen()
   await agent.pods.start(pod, watch)
   for (const container of manifest.containers) {
     const image = await agent.images.find(container.image)
-    const options = { name: containerName(manifest, container), pod: pod.id, watch }
+    const options = { name: containerName(manifest, container), pod: pod.id, driver, watch }
     played.containers.push(
       await agent.containers.create(planContainerBody(manifest, container, directory), image, options),
     )

@@ -7,6 +7,7 @@ import type { CreateBody } from '../spec/create-body.ts'
 import type { Limits } from '../spec/limits.ts'
 import type { MemoryVolume } from '../spec/manifest/request.ts'
 import type { OciResources } from '../spec/oci.ts'
+import type { StorageDriver } from '../spec/storage-drivers.ts'
 import type { Baseline, Death } from './death.ts'
 
 export type ContainerStatus = 'created' | 'running' | 'restarting' | 'exited'
@@ -17,6 +18,8 @@ export interface ContainerRecord {
   podId: string
   image: { id: string; name: string; diffIds: string[] }
   created: string
+  /** What makes its root of the layers, for all its life; overlay where nothing is said. */
+  driver?: StorageDriver
   /** What was asked for, as the API took it. */
   body: CreateBody
   /** The image's; what asks it to end where the request names none. */

@@ -48,7 +48,7 @@ export const prepareStart = async (
   const calls = planContainer({
     config,
     directory,
-    overlay: planRoot(node, record, image),
+    root: planRoot(node, record, image),
     cgroup: leafOf(pods, record, pod),
     openStdin: record.body.OpenStdin === true,
     keepStdin: record.body.StdinOnce !== true,

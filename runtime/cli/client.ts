@@ -9,6 +9,9 @@ import { type Answer, type Exchange, TruncatedAnswer, exchange } from './http.ts
 /** As runtime/rootless/start.ts has it; repeated here because that module is loaded only when it is needed. */
 const BUILD_HEADER = 'glasspod-build'
 
+/** As runtime/spec/storage-drivers.ts has it. */
+const STORAGE_DRIVER_HEADER = 'glasspod-storage-driver'
+
 export type Query = Record<string, string | number | boolean | undefined>
 
 export interface CallOptions {
@@ -21,6 +24,8 @@ export interface Link {
   socketPath: string
   /** The build of this CLI; undefined (in tests) takes any agent for its own. */
   buildId?: string | undefined
+  /** The one that this CLI was told to use: an agent that runs with another refuses. */
+  storageDriver?: string | undefined
   /** Starts an agent where none answers, waits for the one that takes another build's place; returns its socket. */
   awaitAgent?: () => Promise<string>
 }
@@ -177,7 +182,10 @@ export class Client {
   }
 
   async #once(request: Exchange, mayStart = !this.#met): Promise<Answer> {
-    const headers = this.#link.buildId === undefined ? {} : { [BUILD_HEADER]: this.#link.buildId }
+    const headers = {
+      ...(this.#link.buildId === undefined ? {} : { [BUILD_HEADER]: this.#link.buildId }),
+      ...(this.#link.storageDriver === undefined ? {} : { [STORAGE_DRIVER_HEADER]: this.#link.storageDriver }),
+    }
     try {
       const path = this.#traced(request.path)
       return await exchange(this.#socketPath, { ...request, path, headers: { ...request.headers, ...headers } })

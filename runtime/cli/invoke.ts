@@ -16,13 +16,15 @@ const openRoot = async (
 ): Promise<Pick<Invocation<unknown>, 'root' | 'agent' | 'runningAgent'>> => {
   const { ensureAgent, expectAgent, defaultRoot } = await import('../rootless/start.ts')
   const directory = root === undefined ? defaultRoot() : resolve(root)
+  const storageDriver = await readStorageDriver()
   const start = async (): Promise<string> => {
     const agent = await ensureAgent({ root: directory, start: true })
     if (agent === undefined)
       throw new Failure(`start the agent of ${directory}: it does not answer`, { id: 'agent.start' })
     return agent.socketPath
   }
-  const link = (socketPath: string) => new Client({ socketPath, buildId: __BUILD_ID__, awaitAgent: start })
+  const link = (socketPath: string) =>
+    new Client({ socketPath, buildId: __BUILD_ID__, awaitAgent: start, storageDriver })
   return {
     root: directory,
     agent: async () => link(expectAgent(directory) ?? (await start())),
@@ -31,6 +33,12 @@ const openRoot = async (
       return agent === undefined ? undefined : link(agent.socketPath)
     },
   }
+}
+
+/** Loaded only where one is asked for. */
+const readStorageDriver = async (): Promise<string | undefined> => {
+  const word = process.env['GLASSPOD_STORAGE_DRIVER'] ?? ''
+  return word === '' ? undefined : (await import('../spec/storage-drivers.ts')).parseStorageDriver(word)
 }
 
 /** Known before the flags are parsed, because it is also how a wrong flag is reported. */

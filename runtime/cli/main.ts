@@ -107,6 +107,8 @@ ${formatList(VERBS)}
 
 options:
   --root DIR       the agent's directory (GLASSPOD_ROOT; by default the user's)
+  --storage-driver overlay|copy
+                   of an agent that is started (GLASSPOD_STORAGE_DRIVER)
   --help, -h       show this help
   --version, -v    show the version
 
@@ -127,6 +129,9 @@ ${formatList(verbsBelow(group))}
 glasspod ${group} VERB --help shows more.
 `
 
+/** What the agent that is started inherits, and each request says (runtime/spec/storage-drivers.ts). */
+const DRIVER = 'GLASSPOD_STORAGE_DRIVER'
+
 /** Flags before the verb. Not by node:util: it need not be loaded for --version. */
 const parseGlobals = (args: readonly string[]) => {
   const rest = [...args]
@@ -135,6 +140,9 @@ const parseGlobals = (args: readonly string[]) => {
     const [flag = ''] = rest
     if (flag === '--root' && rest.length > 1) root = rest.splice(0, 2)[1] ?? ''
     else if (flag.startsWith('--root=')) root = rest.shift()?.slice('--root='.length) ?? ''
+    else if (flag === '--storage-driver' && rest.length > 1) process.env[DRIVER] = rest.splice(0, 2)[1] ?? ''
+    else if (flag.startsWith('--storage-driver='))
+      process.env[DRIVER] = rest.shift()?.slice(flag.indexOf('=') + 1) ?? ''
     else return { root: root === '' ? undefined : root, rest }
   }
 }

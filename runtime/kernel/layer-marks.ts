@@ -28,7 +28,8 @@ export type Mark =
 /** Carries them out, in their order. */
 export type ApplyMarks = (marks: readonly Mark[]) => Promise<void>
 
-const text = (bytes: Buffer): Operand => ({
+/** A path as an argument. */
+export const pathOperand = (bytes: Buffer): Operand => ({
   bytes: Buffer.concat([bytes, Buffer.alloc(1)]),
   shown: JSON.stringify(bytes.toString()),
 })
@@ -44,7 +45,7 @@ const MAN = {
 
 const planMark = (mark: Mark): Call[] => {
   const call = calls(`layer.${mark.kind}`, MAN[mark.kind])
-  const path = text(mark.path)
+  const path = pathOperand(mark.path)
   switch (mark.kind) {
     case 'whiteout':
       return [call('mknodat', [AT_FDCWD, path, flags('S_IFCHR'), 0])]
@@ -58,11 +59,14 @@ const planMark = (mark: Mark): Call[] => {
         call('fchmodat', [AT_FDCWD, path, mark.mode]),
       ]
     case 'link':
-      return [call('unlinkat', [AT_FDCWD, path, 0]), call('linkat', [AT_FDCWD, text(mark.target), AT_FDCWD, path, 0])]
+      return [
+        call('unlinkat', [AT_FDCWD, path, 0]),
+        call('linkat', [AT_FDCWD, pathOperand(mark.target), AT_FDCWD, path, 0]),
+      ]
     case 'xattr': {
       const value = { bytes: mark.value, shown: `${mark.value.length} bytes` }
       return [
-        call('lsetxattr', [path, text(mark.name), value, mark.value.length, 0], '', {
+        call('lsetxattr', [path, pathOperand(mark.name), value, mark.value.length, 0], '', {
           ...(mark.isOptional && { tolerate: 'any' }),
         }),
       ]

@@ -6,7 +6,12 @@ import { join, relative } from 'node:path'
 import { Failure } from '../errors.ts'
 import { calls, type Call } from '../init/call.ts'
 import { AT_FDCWD, NULL, flags } from '../init/uapi.ts'
+import type { StorageDriver } from '../spec/storage-drivers.ts'
 import { mountAttr } from './mounts.ts'
+
+export interface RootTree extends Overlay {
+  driver: StorageDriver
+}
 
 export interface Overlay {
   /** Directory that the lower names are relative to: short names, since mount(2) takes one page of options. */
@@ -77,6 +82,15 @@ export const planOverlay = (overlay: Overlay): Call[] => {
     ),
   ]
 }
+
+/** Where each container has a copy of its own: pivot_root(2) takes a mount only, so the directory becomes one. */
+export const planCopiedRoot = ({ upper, target }: Overlay): Call[] => [
+  calls('rootfs.copy', 'mount(2)', "grep ' / ' /proc/self/mountinfo")(
+    'mount',
+    [upper, target, NULL, flags('MS_BIND'), NULL],
+    'The container’s own copy of all layers, as a mount: pivot_root(2) takes nothing else.',
+  ),
+]
 
 /** The new root becomes / and the old one is let go: nothing of the host can be reached any more. */
 export const planPivotRoot = (target: string): Call[] => {

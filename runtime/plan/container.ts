@@ -11,7 +11,14 @@ import { planJoinPid, planUnshare } from '../kernel/namespaces.ts'
 import { planOomScoreAdj } from '../kernel/oom-score.ts'
 import { planHostname, planLoopback } from '../kernel/own-network.ts'
 import { planFilter } from '../kernel/seccomp/filter.ts'
-import { planMoveRoot, planOverlay, planPivotRoot, planReadonlyRoot, type Overlay } from '../kernel/rootfs.ts'
+import {
+  planCopiedRoot,
+  planMoveRoot,
+  planOverlay,
+  planPivotRoot,
+  planReadonlyRoot,
+  type RootTree,
+} from '../kernel/rootfs.ts'
 import type { OciConfig } from '../spec/oci.ts'
 import { planAttachMounts, planOpenMounts } from './config-mounts.ts'
 import { planExecute } from './execve.ts'
@@ -23,7 +30,7 @@ export interface ContainerInput {
   config: OciConfig
   /** Directory of the container's files: alive, log, exit, stdin. Absolute. */
   directory: string
-  overlay: Overlay
+  root: RootTree
   /** cgroup.procs and cgroup.kill of the container's leaf are below it; undefined where there is no cgroup. */
   cgroup: string | undefined
   /** Whether standard input is kept open for attached clients. */
@@ -78,7 +85,7 @@ const planWorkingDirectory = (path: string): Call[] =>
     why: index === 0 ? `Make ${path}, where the image has none.` : '',
   }))
 
-const planInside = ({ config, overlay, noPivot, host }: ContainerInput): Call[] => {
+const planInside = ({ config, root, noPivot, host }: ContainerInput): Call[] => {
   const { process, linux } = config
   const filter = linux.seccomp && planFilter(linux.seccomp, hostArch())
   const own = OWN.filter((name) =>
@@ -92,11 +99,11 @@ const planInside = ({ config, overlay, noPivot, host }: ContainerInput): Call[] 
     ...planOomScoreAdj(process.oomScoreAdj),
     ...(own.includes('net') ? planLoopback(host.mappedIds) : []),
     ...planPrivatePropagation(),
-    ...planOverlay(overlay),
+    ...(root.driver === 'copy' ? planCopiedRoot(root) : planOverlay(root)),
     ...(process.terminal ? [] : planDevpts(ttyGid(host))),
     ...planOpenDevices(),
     ...planOpenMounts(config.mounts, facts),
-    ...(noPivot ? planMoveRoot(overlay.target) : planPivotRoot(overlay.target)),
+    ...(noPivot ? planMoveRoot(root.target) : planPivotRoot(root.target)),
     // proc first: /dev's links lead into it, and the readlink of a shell's start-up too.
     ...planAttachMounts(config.mounts, facts, 'before-dev'),
     ...planAttachDevices(),

@@ -1,4 +1,5 @@
 /** The steps of a container's life around its run: made, asked to end, cleaned up after, removed. */
+import type { StorageDriver } from '../spec/storage-drivers.ts'
 import type { Step } from './step.ts'
 
 export const planRemoval = (directory: string): Step => ({
@@ -12,8 +13,35 @@ export const planRemoval = (directory: string): Step => ({
   shell: `rm -r ${directory}`,
 })
 
+const planWork = (directory: string): Step => ({
+  kind: 'mkdir',
+  id: 'container.work',
+  why: 'overlay prepares a file here, so that it appears in the upper layer whole or not at all.',
+  man: 'mount(8)',
+  path: `${directory}/work`,
+  mode: 0o700,
+})
+
+const planCopy = (directory: string, layers: readonly string[]): Step => ({
+  kind: 'call',
+  id: 'container.copy',
+  why: 'Nothing shows the layers as one tree here, so they are copied into one; by reflinks where the filesystem has them.',
+  man: 'cp(1)',
+  see: `du -sh ${directory}/upper`,
+  effect: 'container.copy',
+  input: { directory, layers: [...layers] },
+  shell: layers.map((layer) => `cp -a --reflink=auto ${layer}/. ${directory}/upper`).join(' && '),
+})
+
+export interface Creation {
+  directory: string
+  driver: StorageDriver
+  /** The image's unpacked layers, the lowest first. Absolute. */
+  layers: readonly string[]
+}
+
 /** Files only: nothing runs yet. */
-export const planCreation = (directory: string): Step[] => [
+export const planCreation = ({ directory, driver, layers }: Creation): Step[] => [
   {
     kind: 'mkdir',
     id: 'container.upper',
@@ -23,14 +51,7 @@ export const planCreation = (directory: string): Step[] => [
     path: `${directory}/upper`,
     undo: planRemoval(directory),
   },
-  {
-    kind: 'mkdir',
-    id: 'container.work',
-    why: 'overlay prepares a file here, so that it appears in the upper layer whole or not at all.',
-    man: 'mount(8)',
-    path: `${directory}/work`,
-    mode: 0o700,
-  },
+  ...(driver === 'copy' ? [planCopy(directory, layers)] : [planWork(directory)]),
   {
     kind: 'mkdir',
     id: 'container.rootfs',

@@ -2,7 +2,8 @@
 const SBIN = ['/usr/local/sbin', '/usr/sbin', '/sbin']
 const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin'
 
-const KEPT = /^(HOME|USER|LOGNAME|LANG|LC_[A-Z]+|TZ|(https?|no|all|ftp)_proxy|SSL_CERT_(FILE|DIR))$/
+const KEPT =
+  /^(HOME|USER|LOGNAME|LANG|LC_[A-Z]+|TZ|(https?|no|all|ftp)_proxy|SSL_CERT_(FILE|DIR)|GLASSPOD_STORAGE_DRIVER)$/
 const PROXY = /^(HTTPS?|NO|ALL|FTP)_PROXY$/
 const SESSION = /^(XDG_[A-Z_]+|DOCKER_CONFIG|REGISTRY_AUTH_FILE|GLASSPOD_(?!ROOT$)[A-Z_]+)$/
 

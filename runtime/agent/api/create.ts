@@ -1,6 +1,6 @@
 /** POST /containers/create as Docker has it; /glasspod/run makes and starts in one call, and attaches if asked to. */
 import type { Duplex } from 'node:stream'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Agent } from '../agent.ts'
 import type { Container } from '../containers.ts'
 import { Failure } from '../../errors.ts'
@@ -13,12 +13,18 @@ export const RUN = '/glasspod/run'
 /** JSON, percent-encoded: the warnings that the body of `create` has. */
 const WARNINGS_HEADER = 'glasspod-warnings'
 
-const createContainer = async (agent: Agent, body: CreateBody, query: URLSearchParams): Promise<Container> => {
+const createContainer = async (
+  agent: Agent,
+  body: CreateBody,
+  query: URLSearchParams,
+  headers: IncomingHttpHeaders,
+): Promise<Container> => {
   if (!body.Image) throw new Failure('no image is named', { id: 'container.image', status: 400, exitCode: 125 })
   return agent.containers.create(body, await agent.images.find(body.Image), {
     id: query.get('id') ?? undefined,
     name: query.get('name') ?? undefined,
     pod: query.get('pod') ?? undefined,
+    driver: await agent.storage.forClient(headers),
     watch: agent.traces.find(query.get('trace')),
   })
 }
@@ -41,7 +47,12 @@ export const runAttached = async (
   connection: { request: IncomingMessage; socket: Duplex; head: Buffer },
 ): Promise<void> => {
   const { body, rest } = await takeBody(connection)
-  const container = await createContainer(agent, parseBody<CreateBody>(body, CREATE_SHAPE), query)
+  const container = await createContainer(
+    agent,
+    parseBody<CreateBody>(body, CREATE_SHAPE),
+    query,
+    connection.request.headers,
+  )
   // Its client learns now that it may ask for the exit code: a short one must not have removed itself before.
   agent.supervisor.keepForClients(container)
   await startContainer(agent, container, query)
@@ -60,13 +71,13 @@ export const createRoutes = (agent: Agent): Route[] => {
   const answerOf = ({ record }: Container) => new Status(201, { Id: record.id, Warnings: agent.warnings })
   return [
     route('POST', '/containers/create', async ({ raw, query }) => {
-      const container = await createContainer(agent, await readBody<CreateBody>(raw, CREATE_SHAPE), query)
+      const container = await createContainer(agent, await readBody<CreateBody>(raw, CREATE_SHAPE), query, raw.headers)
       // Started later, it is looked at anew: volumes come and go.
       delete container.config
       return answerOf(container)
     }),
     route('POST', RUN, async ({ raw, query }) => {
-      const container = await createContainer(agent, await readBody<CreateBody>(raw, CREATE_SHAPE), query)
+      const container = await createContainer(agent, await readBody<CreateBody>(raw, CREATE_SHAPE), query, raw.headers)
       await startContainer(agent, container, query)
       return answerOf(container)
     }),

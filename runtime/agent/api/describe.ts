@@ -121,7 +121,7 @@ export const inspectContainer = async (agent: Agent, container: Container) => {
     ImageName: record.image.name,
     LogPath: `${directory}/log`,
     RestartCount: record.restarts,
-    Driver: 'overlay',
+    Driver: record.driver ?? 'overlay',
     Platform: 'linux',
     Mounts: (body.HostConfig?.Binds ?? []).map((bind) => {
       const [Source, Destination, Mode = ''] = bind.split(':')

@@ -9,7 +9,6 @@ import { planNode } from './explain-node.ts'
 import { secondsOf } from './seconds.ts'
 import { POD_FIELDS, podRequest, type PodBody } from './pods.ts'
 import { Failure } from '../../errors.ts'
-import { planCreation } from '../../plan/lifecycle.ts'
 import { planExecFiles } from '../../plan/exec.ts'
 import { planPodCreation } from '../../plan/pod.ts'
 import type { Step } from '../../plan/step.ts'
@@ -63,6 +62,7 @@ export const imagineContainer = async (
     podId: pod.id,
     image: { id: image.id, name: body.Image ?? '', diffIds: [] },
     created: '',
+    driver: await agent.storage.forClient(raw.headers),
     body,
     status: 'created',
     logStart: 0,
@@ -73,12 +73,15 @@ export const imagineContainer = async (
 
 /** The same functions with the same input as what is run. */
 const explainCreate = async (agent: Agent, request: Request): Promise<Part[]> => {
-  const { pod, record, directory } = await imagineContainer(agent, request)
+  const { image, pod, record, directory } = await imagineContainer(agent, request)
   const removal = record.body.HostConfig?.AutoRemove === true ? agent.containers.planRemoval({ directory }, pod) : []
   return [
     {
       when: NOW,
-      steps: [...(pod.implicit ? planPodCreation(agent.pods.directory(pod.id)) : []), ...planCreation(directory)],
+      steps: [
+        ...(pod.implicit ? planPodCreation(agent.pods.directory(pod.id)) : []),
+        ...agent.containers.planCreation({ record, directory }, image),
+      ],
     },
     {
       when: request.query.get('verb') === 'run' ? NOW : 'when it is started',

@@ -1,6 +1,5 @@
 /** /glasspod/shell: the plan of a container that is not made, as a script that makes it without us. */
 import { Failure } from '../../errors.ts'
-import { planCreation } from '../../plan/lifecycle.ts'
 import { planPodCreation } from '../../plan/pod.ts'
 import { formatShell } from '../../see/shell/script.ts'
 import type { Agent } from '../agent.ts'
@@ -29,6 +28,12 @@ const makeScript = async (agent: Agent, request: Request): Promise<string> => {
       'after a moved mount and chroot(2) the shell would still stand in the mounts of the host',
       'the same without --no-pivot',
     )
+  if (record.driver !== 'overlay')
+    throw refuse(
+      `--dry-run=sh mounts the layers by overlay, and the storage driver here is ${record.driver}`,
+      'a shell cannot tell which directories of a layer replace those below',
+      'glasspod explain run ..., which shows the same steps with any driver',
+    )
   const podDirectory = agent.pods.directory(pod.id)
   const leaf = agent.leaves.of(record, pod)
   const { layers } = agent.node.paths
@@ -37,7 +42,7 @@ const makeScript = async (agent: Agent, request: Request): Promise<string> => {
     steps: [
       ...planPodCreation(podDirectory),
       ...agent.pods.plan(pod),
-      ...planCreation(directory),
+      ...agent.containers.planCreation({ record, directory }, image),
       ...(await agent.supervisor.plan({ record, directory }, pod)),
     ],
     userNamespace: agent.node.idMap,

@@ -31,7 +31,7 @@ export const systemRoutes = (agent: Agent): Route[] => [
     KernelVersion: agent.node.kernel,
     Components: [{ Name: 'glasspod', Version: __VERSION__, Details: { Build: __BUILD_ID__, Node: process.version } }],
   })),
-  route('GET', '/info', async () => ({
+  route('GET', '/info', async ({ raw }) => ({
     ID: agent.node.paths.root,
     Name: hostname(),
     ServerVersion: __VERSION__,
@@ -40,7 +40,8 @@ export const systemRoutes = (agent: Agent): Route[] => [
     Architecture: hostArch(),
     NCPU: cpus().length,
     MemTotal: totalmem(),
-    Driver: 'overlay',
+    Driver: await agent.storage.forClient(raw.headers),
+    DriverStatus: await agent.storage.describe(),
     CgroupVersion: '2',
     CgroupDriver: agent.node.cgroup === undefined ? 'none' : 'cgroupfs',
     SecurityOptions: ['name=seccomp,profile=builtin', 'name=rootless', 'name=userns'],

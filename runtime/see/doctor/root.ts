@@ -126,11 +126,11 @@ exit $code`
 export const OVERLAY_MOUNT = defineProbe<Tried>({
   id: 'rootfs.overlay',
   group: 'root directory',
-  severity: 'blocker',
+  severity: 'warning',
   title: 'overlay can be mounted there in a user namespace',
   why:
     'overlay in a user namespace needs Linux 5.11, the overlay module, and a filesystem that can hold its upper layer: ' +
-    'ext4, xfs, btrfs, tmpfs; not NFS, not another overlay',
+    'ext4, xfs, btrfs, tmpfs; not NFS, not another overlay; without it each container gets a copy of its layers',
   advice: 'sudo modprobe overlay; or put --root on ext4, xfs, btrfs or tmpfs',
   see: 'https://docs.kernel.org/filesystems/overlayfs.html',
   needs: ['root.directory', 'userns.capabilities'],
@@ -139,7 +139,7 @@ export const OVERLAY_MOUNT = defineProbe<Tried>({
     if (ended.code === 0) return fine(`on ${type} at ${point}`)
     const found = `on ${type} at ${point}: ${describeEnd(ended)}`
     return NETWORK_TYPES.test(type) || type === 'overlay'
-      ? bad(`${found}; ${type} cannot hold an upper layer`, { try: ELSEWHERE })
+      ? bad(`${found}; ${type} cannot hold an upper layer`, { severity: 'blocker', try: ELSEWHERE })
       : bad(found)
   },
 })

@@ -38,7 +38,8 @@ const config: OciConfig = {
 const input: ContainerInput = {
   config,
   directory: '/g/containers/c',
-  overlay: {
+  root: {
+    driver: 'overlay',
     layersDir: '/g/layers',
     lower: ['b', 'a'],
     upper: '/g/u',

@@ -213,5 +213,6 @@ export interface PullEvent {
   progressDetail?: { current?: number; total?: number }
   error?: string
   errorDetail?: Record<string, unknown>
+  stream?: string
   aux?: { ID?: string; Digest?: string }
 }

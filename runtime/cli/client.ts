@@ -118,21 +118,25 @@ export class Client {
     return { body: readBody(answer), headers: answer.headers }
   }
 
+  /** Sends bytes, which can be sent once only, and reads one JSON value a line. */
+  async *upload<T>(path: string, upload: AsyncIterable<Uint8Array>, query: Query = {}): AsyncGenerator<T> {
+    await this.meet()
+    yield* readLines<T>(await this.#send({ method: 'POST', path: path + formatQuery(query), upload }))
+  }
+
+  /** A body as it comes, for a request that says in JSON what it is to be. */
+  async download(path: string, body: unknown): Promise<AsyncGenerator<Buffer>> {
+    await this.meet()
+    return readBody(await this.#send({ method: 'POST', path, body }))
+  }
+
   /** One JSON value a line, as they come: the progress of a pull. */
   async *lines<T>(
     path: string,
     { query = {}, body, headers = {} }: CallOptions = {},
     method: 'GET' | 'POST' = 'POST',
   ): AsyncGenerator<T> {
-    const answer = await this.#send({ method, path: path + formatQuery(query), body, headers })
-    const decoder = new TextDecoder()
-    let rest = ''
-    for await (const chunk of readBody(answer)) {
-      const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
-      rest = lines.pop() ?? ''
-      for (const line of lines) if (line.trim() !== '') yield JSON.parse(line) as T
-    }
-    if (rest.trim() !== '') yield JSON.parse(rest) as T
+    yield* readLines<T>(await this.#send({ method, path: path + formatQuery(query), body, headers }))
   }
 
   async hijack(path: string, { query = {}, body }: CallOptions = {}): Promise<Hijacked> {
@@ -220,6 +224,17 @@ const mayRepeat = ({ method, path }: Exchange, { status }: Answer): boolean =>
 // eslint-disable-next-line @typescript-eslint/require-await -- a body that was read already, in the form of one that was not
 async function* replay(body: Buffer): AsyncGenerator<Buffer> {
   yield body
+}
+
+async function* readLines<T>(answer: Answer): AsyncGenerator<T> {
+  const decoder = new TextDecoder()
+  let rest = ''
+  for await (const chunk of readBody(answer)) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) if (line.trim() !== '') yield JSON.parse(line) as T
+  }
+  if (rest.trim() !== '') yield JSON.parse(rest) as T
 }
 
 async function* readBody(answer: Answer): AsyncGenerator<Buffer> {

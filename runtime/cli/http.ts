@@ -10,6 +10,8 @@ export interface Exchange {
   path: string
   headers?: Record<string, string>
   body?: unknown
+  /** A body that is read as it is sent; its failure is the exchange's. */
+  upload?: AsyncIterable<Uint8Array>
   /** Asks for the connection itself (101), as attach and exec do. */
   upgrade?: boolean
 }
@@ -101,16 +103,53 @@ const selectBody = (incoming: Incoming, status: number, headers: ReadonlyMap<str
   return status === 101 || length === undefined ? incoming.toTheEnd() : incoming.exactly(Number(length))
 }
 
-const formatRequest = ({ method, path, headers = {}, body, upgrade = false }: Exchange): string => {
+const formatRequest = ({ method, path, headers = {}, body, upload, upgrade = false }: Exchange): string => {
   const text = body === undefined ? '' : JSON.stringify(body)
   const lines = Object.entries({
     Host: 'glasspod',
     ...headers,
     ...(upgrade ? { Connection: 'Upgrade', Upgrade: 'tcp' } : { Connection: 'close' }),
     ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
-    ...(method === 'POST' ? { 'Content-Length': Buffer.byteLength(text).toString() } : {}),
+    ...(upload !== undefined
+      ? { 'Transfer-Encoding': 'chunked' }
+      : method === 'POST'
+        ? { 'Content-Length': Buffer.byteLength(text).toString() }
+        : {}),
   }).map(([name, value]) => `${name}: ${value}`)
   return [`${method} ${path} HTTP/1.1`, ...lines, '', text].join(CRLF)
+}
+
+/** Its queue is empty, or it has closed. */
+const untilWritable = (socket: Socket): Promise<void> =>
+  new Promise((resolve) => {
+    const go = (): void => {
+      socket.off('drain', go).off('close', go)
+      resolve()
+    }
+    socket.on('drain', go).on('close', go)
+  })
+
+/**
+ * In chunks, while the answer is read: who refuses it says so before its end. What breaks off is ended by no last chunk,
+ * so that nobody takes it for the whole.
+ */
+const sendUpload = async (socket: Socket, upload: AsyncIterable<Uint8Array>): Promise<void> => {
+  for await (const chunk of upload) {
+    if (socket.destroyed || !socket.writable) return
+    if (chunk.length === 0) continue
+    socket.write(`${chunk.length.toString(16)}${CRLF}`)
+    socket.write(chunk)
+    if (!socket.write(CRLF)) await untilWritable(socket)
+  }
+  socket.write(`0${CRLF}${CRLF}`)
+}
+
+async function* failingWith(body: AsyncGenerator<Buffer>, failure: () => unknown): AsyncGenerator<Buffer> {
+  try {
+    yield* body
+  } catch (error) {
+    throw failure() ?? error
+  }
 }
 
 /** Resolves when the head of the answer is there. */
@@ -120,6 +159,12 @@ export const exchange = async (socketPath: string, request: Exchange): Promise<A
   socket.on('error', () => undefined)
   const incoming = new Incoming(socket)
   socket.write(formatRequest(request))
+  let failure: unknown
+  if (request.upload !== undefined)
+    sendUpload(socket, request.upload).catch((error: unknown) => {
+      failure = error
+      socket.destroy()
+    })
   const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(await incoming.line())?.[1])
   if (!Number.isInteger(status)) throw new Error(`what answers at ${socketPath} does not speak HTTP`)
   const headers = new Map<string, string>()
@@ -127,5 +172,5 @@ export const exchange = async (socketPath: string, request: Exchange): Promise<A
     const colon = line.indexOf(':')
     headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim())
   }
-  return { status, headers, body: selectBody(incoming, status, headers), socket }
+  return { status, headers, body: failingWith(selectBody(incoming, status, headers), () => failure), socket }
 }

@@ -5,8 +5,10 @@ import { Failure } from '../../errors.ts'
 import { route, Status, type Request, type Route } from '../http.ts'
 import { inspectImage, summariseImage } from './describe.ts'
 import { answerImageTree } from './image-tree.ts'
+import { answerImport, answerLoad } from './load.ts'
 import { answerPull } from './pull.ts'
 import { answerPush } from './push.ts'
+import { answerArchive, answerSave } from './save.ts'
 
 const nameIn = ({ params }: Request): string => params['name'] ?? ''
 
@@ -62,7 +64,13 @@ const answerPrune = async (agent: Agent, { query }: Request) => {
 }
 
 export const imageRoutes = (agent: Agent): Route[] => [
-  route('POST', '/images/create', (request) => answerPull(agent, request)),
+  route('POST', '/images/create', (request) =>
+    request.query.has('fromSrc') ? answerImport(agent, request) : answerPull(agent, request),
+  ),
+  route('POST', '/images/load', (request) => answerLoad(agent, request)),
+  route('GET', '/images/get', (request) => answerSave(agent, request)),
+  route('GET', '/images/{name*}/get', (request) => answerSave(agent, request)),
+  route('POST', '/glasspod/images/archive', (request) => answerArchive(agent, request)),
   route('POST', '/images/prune', (request) => answerPrune(agent, request)),
   route('GET', '/images/json', (request) => answerList(agent, request)),
   route('GET', '/images/{name*}/json', async (request) => inspectImage(await agent.images.find(nameIn(request)))),

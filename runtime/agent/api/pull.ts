@@ -1,5 +1,6 @@
 /** Pulling, as docker's POST /images/create streams it: one JSON object a line, also for what goes wrong. */
 import type { LayerProgress } from '../../../images/layer-fetch.ts'
+import type { Losses } from '../../../images/layer/unpack.ts'
 import type { SharedTakes } from '../../../images/take-image.ts'
 import { Failure } from '../../errors.ts'
 import type { Agent } from '../agent.ts'
@@ -22,6 +23,12 @@ export const formatLayerProgress = ({ state, layer, current, total }: LayerProgr
   id: short(layer),
   progressDetail: { current, total },
 })
+
+/** What the image has otherwise here than its maker had it. */
+export const describeLosses = ({ squashed, placeholders }: Losses): readonly string[] => [
+  ...(squashed > 0 ? [`${squashed} entries belong to root here: the id map does not have their owners`] : []),
+  ...(placeholders > 0 ? [`${placeholders} devices are empty files here: a container has its own /dev`] : []),
+]
 
 /** One for all that are on their way at the same time. */
 let shared: SharedTakes | undefined
@@ -80,11 +87,10 @@ export const answerPull = async (agent: Agent, { raw, query, response }: Request
         onChosen: (chosen, offered) => line({ status: `Platform: ${describeChoice(chosen, offered)}` }),
       }),
     )
-    const { image, servedBy, squashed, placeholders } = pulled
+    const { image, servedBy } = pulled
     const named = `${reference.registry}/${reference.repository}`
     if (servedBy !== named) line({ status: `Served by ${servedBy}` })
-    if (squashed > 0) line({ status: `${squashed} entries belong to root here: the id map does not have their owners` })
-    if (placeholders > 0) line({ status: `${placeholders} devices are empty files here: a container has its own /dev` })
+    for (const status of describeLosses(pulled)) line({ status })
     line({
       status: `Digest: ${image.digest}`,
       aux: { ID: image.id, Name: pulled.name, Platform: formatPlatform(image.platform) },

@@ -1,0 +1,27 @@
+import type { PullEvent } from '../api.ts'
+import { openInput } from '../archive-file.ts'
+import { print } from '../output.ts'
+import { printable } from '../table.ts'
+import { followTransfer } from '../transfer.ts'
+import { defineVerb } from '../verb.ts'
+
+export const verb = defineVerb({
+  options: {
+    input: { type: 'string', short: 'i', metavar: 'FILE', about: 'instead of standard input' },
+    platform: { type: 'string', metavar: 'OS/ARCH[/VARIANT]', about: 'which image of a list, as in linux/arm64' },
+    quiet: { type: 'boolean', short: 'q', about: 'no progress' },
+    squash: { type: 'boolean', about: "files of owners that the id map does not have become root's" },
+  },
+  operands: { usage: '', min: 0, max: 0 },
+  example: 'glasspod load -i images.tar',
+  async run({ options: { input, platform, quiet, squash }, agent }) {
+    const archive = openInput(input, 'glasspod load -i FILE')
+    const client = await agent()
+    await followTransfer(client.upload<PullEvent>('/images/load', archive, { platform, squash }), {
+      quiet,
+      take: ({ stream }) => {
+        if (stream !== undefined) print(printable(stream.trimEnd()))
+      },
+    })
+  },
+})

@@ -4,8 +4,9 @@
  */
 import { createServer } from 'node:http'
 import { renameSync, rmSync } from 'node:fs'
+import type { Duplex } from 'node:stream'
 import { parseArgs } from 'node:util'
-import { setTimeout as delay } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import { signalProcess } from '../kernel/processes.ts'
 import { adopt } from './adoption.ts'
 import { Agent } from './agent.ts'
@@ -27,7 +28,7 @@ import { startSpawner } from './spawner.ts'
 
 /** How long the agent stays after the last container and request. */
 const IDLE_MS = 60_000
-/** How long a connection that was made while the socket had its name may wait to be accepted, in a queue of the kernel. */
+/** How long it may take to come through by a name that was there a moment ago. */
 const ACCEPT_MS = 20
 /** How long an answer may take when the agent is about to leave. */
 const GRACE_SECONDS = 5
@@ -65,8 +66,17 @@ const track = (url: string | undefined, work: Promise<void>): void => {
   void work.finally(() => underway.delete(work))
 }
 
+/** Connections that have not asked anything yet: close() ends idle ones, and with them the question that is on its way. */
+const unasked = new Map<Duplex, Promise<void>>()
+
+const expectQuestion = (connection: Duplex): void => {
+  const asked = new Promise<void>((resolve) => connection.once('asked', resolve).once('close', resolve))
+  unasked.set(connection, asked)
+  void asked.then(() => unasked.delete(connection))
+}
+
 const answered = async (): Promise<void> => {
-  while (underway.size > 0) await Promise.allSettled(underway)
+  while (unasked.size + underway.size > 0) await Promise.allSettled([...unasked.values(), ...underway])
 }
 
 /** Starts the countdown anew, or holds it while something runs. */
@@ -82,8 +92,11 @@ const leave = async (how?: 'with-holder') => {
   // The name goes first: whoever comes now finds no agent, and whoever has come is answered.
   rmSync(socket, { force: true })
   await delay(ACCEPT_MS)
-  server.close()
+  // A busy process comes to its timers before it has accepted who waits in the queue of the kernel.
+  await nextTurn()
+  await nextTurn()
   await atMost(answered(), GRACE_SECONDS)
+  server.close()
   await agent.pods.settled()
   await agent.discards.settled()
   await agent.images.close()
@@ -97,6 +110,7 @@ const leave = async (how?: 'with-holder') => {
 }
 
 const server = createServer((request, response) => {
+  request.socket.emit('asked')
   busy++
   response.setHeader('glasspod-build', __BUILD_ID__)
   response.once('close', () => {
@@ -106,7 +120,9 @@ const server = createServer((request, response) => {
   track(request.url, new Promise((resolve) => response.once('close', resolve)))
   void serve(routes, request, response)
 })
+server.on('connection', expectQuestion)
 server.on('upgrade', (request, stream, head) => {
+  stream.emit('asked')
   busy++
   stream.once('close', () => {
     busy--

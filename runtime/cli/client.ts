@@ -194,10 +194,10 @@ export class Client {
       const path = this.#traced(request.path)
       return await exchange(this.#socketPath, { ...request, path, headers: { ...request.headers, ...headers } })
     } catch (error) {
-      if (!mayStart || !isRefused(error) || this.#link.awaitAgent === undefined)
-        throw nameFailure(error, this.#socketPath)
+      // Lost before there was an answer: to one that was being killed, and what only reads may be asked again.
+      const isHarmless = isRefused(error) || (request.method === 'GET' && isConnectionLost(error))
+      if (!mayStart || !isHarmless || this.#link.awaitAgent === undefined) throw nameFailure(error, this.#socketPath)
     }
-    // Nobody has heard the request, so it may be sent again.
     this.#socketPath = await this.#link.awaitAgent()
     return this.#once(request, false)
   }

@@ -20,7 +20,7 @@ export const acrossAgents = async <T>(client: Client, attempt: () => Promise<T>)
     try {
       return await attempt()
     } catch (error) {
-      if (!isAgentGone(error)) throw error
+      if (!isAgentGone(error) || client.isStepped) throw error
       soon = Date.now() - begun < SOON_MS ? soon + 1 : 0
       if (soon >= PATIENCE)
         throw new Failure(

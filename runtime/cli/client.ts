@@ -89,6 +89,8 @@ export class Client {
   #met = false
   /** The stream on which what is asked for is told as it is done (GET /glasspod/trace/NAME). */
   trace: string | undefined
+  /** It stops before each step, which this agent alone knows of: no other one goes on with it. */
+  isStepped = false
 
   constructor(link: Link) {
     this.#link = link

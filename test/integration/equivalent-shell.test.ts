@@ -130,6 +130,12 @@ describe('the script', () => {
     expect(readdirSync(work)).toEqual(['script.sh'])
   })
 
+  test('is refused where somebody would have to start it again', async () => {
+    const { exitCode, stderr } = await root.glasspod(['run', '--dry-run=sh', '--restart', 'always', root.image, 'true'])
+    expect(exitCode).toBe(125)
+    expect(stderr).toMatch(/^error: --restart always is the agent’s work, and the script makes one run/)
+  })
+
   test('is refused for a pod that is there, and nothing of a container is made', async () => {
     await root.ok(['pod', 'create', '--name', 'there'])
     const { exitCode, stderr } = await root.glasspod(['run', '--dry-run=sh', '--pod', 'there', root.image, 'true'])

@@ -1,7 +1,7 @@
 /** `run --step`: between two steps the kernel is as the screen says, and who leaves leaves nothing behind. */
-import { readFileSync, readlinkSync } from 'node:fs'
+import { existsSync, readFileSync, readlinkSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { makeRoot } from '../fixtures/glasspod.ts'
+import { makeRoot, readAgentPid } from '../fixtures/glasspod.ts'
 
 const root = makeRoot()
 
@@ -131,6 +131,20 @@ test('a client that is killed in the midst is one that has left', async () => {
     .toMatchObject({ exitCode: 0 })
   expect(() => readStatus(pid, 'State')).toThrow('ENOENT')
   await expect.poll(() => root.residue()).toEqual(before)
+})
+
+test('when the agent is killed in the midst, nothing runs, and nobody goes on without asking', async () => {
+  const run = step(['--name', 'orphan'], ['echo', 'ran'])
+  await run.goTo('mounts.devpts')
+  const pid = await run.readPid()
+  process.kill(await readAgentPid(root), 'SIGKILL')
+  const { exitCode, stderr } = await run.child
+  expect(exitCode).toBe(125)
+  expect(stderr).toMatch(/^error: the agent closed the connection before its answer was whole/m)
+  await expect.poll(() => existsSync(`/proc/${pid}/ns/mnt`)).toBe(false)
+  expect((await root.inspect('orphan')).State.Running).toBe(false)
+  expect(await root.ok(['logs', 'orphan'])).toBe('')
+  await root.ok(['rm', 'orphan'])
 })
 
 test('a run without --step asks nothing and has no call for it', async () => {

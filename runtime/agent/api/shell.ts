@@ -28,6 +28,13 @@ const makeScript = async (agent: Agent, request: Request): Promise<string> => {
       'after a moved mount and chroot(2) the shell would still stand in the mounts of the host',
       'the same without --no-pivot',
     )
+  const { Name: policy = 'no' } = record.body.HostConfig?.RestartPolicy ?? {}
+  if (policy !== '' && policy !== 'no')
+    throw refuse(
+      `--restart ${policy} is the agent’s work, and the script makes one run`,
+      'who starts a container again must outlive it',
+      'the same without --restart; a loop around the script is one as well',
+    )
   if (record.driver !== 'overlay')
     throw refuse(
       `--dry-run=sh mounts the layers by overlay, and the storage driver here is ${record.driver}`,

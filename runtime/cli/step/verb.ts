@@ -75,6 +75,7 @@ export const stepVerb = async (verb: Verb, invocation: Invocation<Record<string,
       const token = randomUUID()
       end = await follow(client, token, keys)
       client.trace = token
+      client.isStepped = true
       return client
     }
     return (await verb.run({ ...invocation, agent } as Parameters<Verb['run']>[0])) ?? 0

@@ -59,12 +59,20 @@ export class Agent {
     return [...this.containers.all.values()].filter(({ isRunning }) => isRunning)
   }
 
-  /** Whether anything would miss it: a container or a pod that runs, or is about to. */
+  /** Who would miss it, by their names: containers that run, or are about to, and pods. */
+  get needing(): string[] {
+    return [
+      ...[...this.containers.all.values()]
+        .filter(({ isRunning, isRestarting }) => isRunning || isRestarting)
+        .map(({ record }) => record.name),
+      ...[...this.pods.all.values()]
+        .filter((pod) => !pod.implicit && this.pods.isRunning(pod))
+        .map(({ name }) => `pod ${name}`),
+    ]
+  }
+
   get isNeeded(): boolean {
-    return (
-      [...this.containers.all.values()].some(({ isRunning, isRestarting }) => isRunning || isRestarting) ||
-      [...this.pods.all.values()].some((pod) => this.pods.isRunning(pod))
-    )
+    return this.needing.length > 0 || [...this.pods.all.values()].some((pod) => this.pods.isRunning(pod))
   }
 
   logEnd(container: Container): number {

@@ -4,6 +4,8 @@
 
 DISK_SIZE=8G
 SWAP_SIZE=512M
+# A disk that was not booted for so long goes when another one is made.
+DISK_DAYS=7
 # Beside what vm-provision installs: an init, a login, and what makes a kernel's modules found.
 GUEST_PACKAGES=systemd,systemd-sysv,udev,dbus,dbus-user-session,libpam-systemd,openssh-server,kmod,apparmor,procps,rsync
 
@@ -103,6 +105,13 @@ make_image() {
     fail_log disk 'the kernel could not be unpacked' "$log"
 }
 
+# Under the lock nobody else is making one: what is half-made is of a build that was ended. A machine that runs on an old
+# disk has it open.
+forget_old() {
+  as_owner_of_all find "$cache/disks" -mindepth 1 -maxdepth 1 -name '*.making' ! -path "$modules.making" -exec rm -rf {} +
+  as_owner_of_all find "$cache/disks" -mindepth 1 -maxdepth 1 ! -name .lock -mtime "+$DISK_DAYS" -exec rm -rf {} +
+}
+
 build_disk() {
   work=$disk.making
   log=$cache/disk-$arch.log
@@ -119,6 +128,7 @@ build_disk() {
   make_image
   as_owner_of_all rm -rf "$work/in" "$work/npm" "$work/apt.conf" "$work/sources.list"
   mv "$work" "$disk"
+  forget_old
   say "disk: $(du -h "$disk/disk.img" | cut -f 1), $disk"
 }
 
@@ -167,4 +177,5 @@ ensure() {
 ensure_disk() {
   ensure "$disk/disk.img" build_disk
   ensure "$modules" build_modules
+  touch "$disk" "$modules"
 }

@@ -81,9 +81,9 @@ export const systemRoutes = (agent: Agent): Route[] => [
   route('POST', '/glasspod/agent/stop', async ({ query }) => {
     const force = query.get('force') === '1' || query.get('force') === 'true'
     if (agent.isNeeded && !force)
-      throw new Failure(`${agent.running.length} containers are running`, {
+      throw new Failure('the agent is needed: there are containers or pods that run', {
         id: 'agent.busy',
-        found: agent.running.map(({ record }) => record.name).join(', '),
+        found: agent.needing.join(', '),
         try: 'glasspod agent stop --force: it stops them first',
         status: 409,
         exitCode: 125,

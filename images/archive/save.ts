@@ -22,6 +22,7 @@ export interface SavedImage {
 }
 
 interface Entry {
+  /** Of a directory it ends with a slash. */
   readonly name: string
   readonly size: number
   /** Gives all of it, a piece when the last one was taken. */
@@ -36,6 +37,9 @@ const textEntry = (name: string, text: string | Uint8Array): Entry => {
   const bytes = Buffer.from(text)
   return { name, size: bytes.length, send: async (take) => take(bytes) }
 }
+
+/** Skopeo gives a directory that no entry names to root, which an ordinary user may not. */
+const directoryEntry = (name: string): Entry => ({ name: `${name}/`, size: 0, send: () => Promise.resolve() })
 
 const sendFile = async (path: string, take: Take): Promise<void> => {
   for await (const chunk of createReadStream(path, { highWaterMark: CHUNK }) as AsyncIterable<Buffer>) await take(chunk)
@@ -72,12 +76,14 @@ const uniqueByName = (entries: readonly Entry[]): readonly Entry[] => [
 ]
 
 const planLayout = async (store: Store, images: readonly SavedImage[]): Promise<readonly Entry[]> => {
-  const entries: Entry[] = []
+  const entries: Entry[] = [directoryEntry('blobs')]
   const added: object[] = []
   for (const { image, references } of images) {
     const { descriptor, blobs } = await readManifest(store, image)
-    for (const blob of [descriptor, ...blobs])
-      entries.push(blobEntry(store, `blobs/${algorithmOf(blob.digest)}/${hexOf(blob.digest)}`, blob))
+    for (const blob of [descriptor, ...blobs]) {
+      const directory = `blobs/${algorithmOf(blob.digest)}`
+      entries.push(directoryEntry(directory), blobEntry(store, `${directory}/${hexOf(blob.digest)}`, blob))
+    }
     if (references.length === 0) added.push(descriptor)
     for (const name of references) added.push({ ...descriptor, annotations: { [NAME_ANNOTATION]: name } })
   }
@@ -166,7 +172,12 @@ async function* packed(entries: readonly Entry[], release: () => void): AsyncGen
   const fail = (error: unknown): void => void tar.destroy(error as Error)
   const write = async (): Promise<void> => {
     for (const { name, size, send } of entries) {
-      const entry = tar.entry({ name, size, mode: 0o644, mtime: new Date(0), type: 'file' })
+      const mtime = new Date(0)
+      if (name.endsWith('/')) {
+        tar.entry({ name, mode: 0o755, mtime, type: 'directory' })
+        continue
+      }
+      const entry = tar.entry({ name, size, mode: 0o644, mtime, type: 'file' })
       entry.on('error', fail)
       await send(async (chunk) => {
         gone.signal.throwIfAborted()

@@ -8,7 +8,7 @@ import { Failure } from '../../runtime/errors.ts'
 import { parseDocument } from '../document.ts'
 import { readDenial } from './answer.ts'
 import { parseChallenges, type Challenge } from './challenge.ts'
-import type { Credentials } from './credentials.ts'
+import type { Credentials } from './credential-helper.ts'
 import { readAll, type Answer, type HttpClient } from './http.ts'
 import type { Endpoint } from './url.ts'
 

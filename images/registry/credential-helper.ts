@@ -5,8 +5,14 @@
 import { spawn } from 'node:child_process'
 import { Failure, errnoOf } from '../../runtime/errors.ts'
 import { parseDocument, stringField } from '../document.ts'
-import type { Credentials } from './credentials.ts'
 import type { Settings } from './settings.ts'
+
+export interface Credentials {
+  readonly username: string
+  readonly password: string
+  /** Stands for name and password where the registry gives tokens (docker's "identity token"). */
+  readonly identityToken?: string
+}
 
 const TIME_LIMIT_MS = 30_000
 const OUTPUT_LIMIT = 1024 * 1024

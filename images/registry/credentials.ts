@@ -5,15 +5,8 @@
 import { readFile } from 'node:fs/promises'
 import { Failure, errnoOf } from '../../runtime/errors.ts'
 import { optionalObject, optionalString, optionalStringMap, parseDocument, type Document } from '../document.ts'
-import { askHelper } from './credential-helper.ts'
+import { askHelper, type Credentials } from './credential-helper.ts'
 import { authFiles, type Settings } from './settings.ts'
-
-export interface Credentials {
-  readonly username: string
-  readonly password: string
-  /** Stands for name and password where the registry gives tokens (docker's "identity token"). */
-  readonly identityToken?: string
-}
 
 /** One file. */
 export interface AuthFile {

@@ -18,8 +18,8 @@ import {
 import { dirname } from 'node:path'
 import { Failure, errnoOf } from '../../runtime/errors.ts'
 import { parseDocument, type Fields } from '../document.ts'
-import { tellHelper } from './credential-helper.ts'
-import { helperFor, hostOfServer, parseAuthFile, serverKey, type Credentials } from './credentials.ts'
+import { tellHelper, type Credentials } from './credential-helper.ts'
+import { helperFor, hostOfServer, parseAuthFile, serverKey } from './credentials.ts'
 import type { Settings } from './settings.ts'
 
 export interface LoginFile {

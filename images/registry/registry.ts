@@ -6,7 +6,8 @@
 import { toRefusal } from './answer.ts'
 import { Authorizer, type Scope, type TokenCache } from './auth.ts'
 import { hasCertificates } from './certificates.ts'
-import { findCredentials, type Credentials } from './credentials.ts'
+import type { Credentials } from './credential-helper.ts'
+import { findCredentials } from './credentials.ts'
 import { discard, HttpClient, readAll, type Answer, type Exchange, type Timeouts } from './http.ts'
 import {
   DEFAULT_PATIENCE,

@@ -3,19 +3,7 @@ import { readLeafEvents, readMachineOomKills, readMemoryEvents } from '../kernel
 import { readNumber } from '../kernel/cgroups/files.ts'
 import { certify, wasOomKilled, type Evidence } from '../see/certificate.ts'
 import type { Ending } from './monitored.ts'
-import type { ContainerRecord, PodRecord } from './records.ts'
-
-/** Counters of others at the start of a run: what they say at its end is counted from here. */
-export interface Baseline {
-  podOom?: number
-  machineOomKills?: number
-}
-
-export interface Death {
-  reason: string
-  oomKilled: boolean
-  evidence: Evidence
-}
+import type { Baseline, ContainerRecord, Death, PodRecord } from './records.ts'
 
 /** Directories of cgroups; undefined where there is none. */
 export interface Places {

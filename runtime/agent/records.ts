@@ -2,15 +2,27 @@
 import { mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { errnoOf } from '../errors.ts'
 import type { ProcessIdentity } from '../kernel/processes.ts'
-import type { Asked } from '../see/certificate.ts'
+import type { Asked, Evidence } from '../see/certificate.ts'
 import type { CreateBody } from '../spec/create-body.ts'
 import type { Limits } from '../spec/limits.ts'
 import type { MemoryVolume } from '../spec/manifest/request.ts'
 import type { OciResources } from '../spec/oci.ts'
 import type { StorageDriver } from '../spec/storage-drivers.ts'
-import type { Baseline, Death } from './death.ts'
 
 export type ContainerStatus = 'created' | 'running' | 'restarting' | 'exited'
+
+/** Counters of others at the start of a run: what they say at its end is counted from here. */
+export interface Baseline {
+  podOom?: number
+  machineOomKills?: number
+}
+
+/** Why a run ended, and by what that is known. */
+export interface Death {
+  reason: string
+  oomKilled: boolean
+  evidence: Evidence
+}
 
 export interface ContainerRecord {
   id: string

@@ -2,7 +2,8 @@
  * One system call of an init program, as data. A list of these is what happens inside a container before its process
  * starts: it can be compiled (program.ts), shown as strace would show it (plan/strace.ts), and explained.
  */
-import type { ManPage } from '../plan/step.ts'
+
+export type ManPage = `${string}(${1 | 2 | 3 | 4 | 5 | 7 | 8})`
 
 /** Where in the program's memory: a name, and bytes from its start. Memory is zeroed; it is as long as its longest use. */
 export interface At {

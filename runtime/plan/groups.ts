@@ -5,7 +5,7 @@
 import type { Call } from '../init/call.ts'
 import { FATAL } from '../init/program.ts'
 import { STATUS_FD } from './monitor.ts'
-import type { ManPage } from './step.ts'
+import type { ManPage } from '../init/call.ts'
 
 export interface CallGroup {
   id: string

@@ -3,7 +3,8 @@ import { memoryVolume, planMountMemory, sharedMemory, type Memory, type MemoryMo
 import { planPause } from '../pod/pause.ts'
 import { isWeight } from '../spec/limits.ts'
 import type { LimitLine } from './limits.ts'
-import type { ManPage, Step } from './step.ts'
+import type { ManPage } from '../init/call.ts'
+import type { Step } from './step.ts'
 
 export interface PodInput {
   /** Directory of the pod's own files. */

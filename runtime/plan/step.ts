@@ -2,9 +2,7 @@
  * One thing the kernel is asked to do. A plan is a list of these; nothing here touches the system. One list has several
  * renderings: it is run (execute.ts), explained (see/explain.ts), and shown as JSON.
  */
-import type { Call } from '../init/call.ts'
-
-export type ManPage = `${string}(${1 | 2 | 3 | 4 | 5 | 7 | 8})`
+import type { Call, ManPage } from '../init/call.ts'
 
 /** Stable name of a step: errors, tests and docs link to it. */
 export type StepId = string

@@ -1,7 +1,7 @@
 /** The shared memory of a pod: one tmpfs in the node's mount namespace, which each container gets a view of. */
 import { calls, type Call } from '../init/call.ts'
 import { flags } from '../init/uapi.ts'
-import type { ManPage } from '../plan/step.ts'
+import type { ManPage } from '../init/call.ts'
 import { planFatal, planTellPid } from '../plan/monitor.ts'
 
 /** A tmpfs, and why it is there. */

@@ -2,7 +2,7 @@
  * pasta(1): the node's network namespace gets a copy of the host's address and route on a tap device, and a process
  * that carries each connection over. The second choice: its ports are fixed when it starts. Pure.
  */
-import type { UplinkPlan } from './uplink.ts'
+import type { UplinkPlan } from './uplink-plan.ts'
 
 export const PASTA_DEVICE = 'tap0'
 /** Link-local, so it is nobody's; pasta sends what comes here on to the host's resolver. */

@@ -3,7 +3,7 @@
  * each connection that comes out of it into a socket of the host. The first choice: 0.8 MB resident, ready in 14 ms,
  * and it opens and closes ports while it runs (cni/hostfwd.ts). Pure.
  */
-import type { UplinkPlan } from './uplink.ts'
+import type { UplinkPlan } from './uplink-plan.ts'
 
 export const SLIRP_DEVICE = 'tap0'
 /** Bytes; the largest that a tap device takes is 65521. */

@@ -14,26 +14,11 @@ import { isAlive, readIdentity, signalProcess, type ProcessIdentity } from '../k
 import { failureFacts } from '../see/doctor/probe.ts'
 import { readTun, readUplinkProgram, TUN_DEVICE, UPLINK_PROGRAM, type UplinkProgram } from '../see/doctor/uplink.ts'
 import { planPasta, PASTA_DEVICE } from './uplink-pasta.ts'
+import type { UplinkPlan } from './uplink-plan.ts'
 import { HOST_GUARD, planSlirp4netns } from './uplink-slirp4netns.ts'
 import { loadRules, readDeviceAddress, readHolderNamespace } from './uplink-netns.ts'
 
 export type { UplinkProgram }
-
-/** What to start, and what will then be so. */
-export interface UplinkPlan {
-  program: UplinkProgram
-  argv: string[]
-  /** slirp4netns writes a byte to a descriptor; pasta goes into the background and its first process ends. */
-  ready: 'byte' | 'exit'
-  /** The node's IPv4 address on the uplink; pasta's is known when it runs. */
-  address?: string
-  /** Where the node reaches the host. */
-  hostAddress?: string
-  /** The DNS forwarder, as seen from the node. */
-  dns: string
-  apiSocket?: string
-  pidFile?: string
-}
 
 /** A running uplink: plain data, to be kept in a file. */
 export interface Uplink extends ProcessIdentity {

@@ -1,7 +1,16 @@
 /** The parts of the script that are the same for every container: checks, clean-up, and the functions that stages use. */
-import type { ShellInput } from './script.ts'
 import { quoteWord as quote } from '../../spec/shell-words.ts'
 import { comment } from './words.ts'
+
+/** Of what the script is to do, what its head tells. */
+export interface ScriptHead {
+  /** The command that it stands for. */
+  command: string
+  /** The user whose files the layers are. */
+  user: string
+  /** Directories of the layers, to be looked for first. */
+  lower: readonly string[]
+}
 
 export interface HeadFacts {
   limited: boolean
@@ -11,7 +20,7 @@ export interface HeadFacts {
 }
 
 export const formatHead = (
-  { command, user, lower }: ShellInput,
+  { command, user, lower }: ScriptHead,
   { limited, layers, wantsCgroup }: HeadFacts,
 ): string[] => {
   return [

@@ -7,23 +7,17 @@ import type { Step } from '../../plan/step.ts'
 import { renderInside, type Inside } from './inside.ts'
 import { formatNetwork, type BridgeNetwork } from './network.ts'
 import { formatBecome, formatExecution } from './privileges.ts'
-import { FUNCTIONS, formatHead, formatStart } from './frame.ts'
+import { FUNCTIONS, formatHead, formatStart, type ScriptHead } from './frame.ts'
 import { quoteWord } from '../../spec/shell-words.ts'
 import { comment, makeQuote, type Place, type Quote } from './words.ts'
 
-export interface ShellInput {
-  /** The command that it stands for. */
-  command: string
+export interface ShellInput extends ScriptHead {
   /** Steps of the pod, then of the container. */
   steps: readonly Step[]
   /** Arguments of unshare(1) for the user namespace of the node. */
   userNamespace: readonly string[]
-  /** The user whose files the layers are. */
-  user: string
   /** Directories of the plan that the script has its own of. */
   places: { container: string; pod: string; cgroup: string | undefined; leaf: string | undefined; layers: string }
-  /** Directories of the layers, to be looked for first. */
-  lower: readonly string[]
   network: BridgeNetwork | undefined
 }
 

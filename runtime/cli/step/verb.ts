@@ -42,11 +42,13 @@ const follow = async (client: Client, token: string, keys: Keys): Promise<() => 
   const view = makeView(makePaint(isColourful(STDERR)), root)
   const steps = new Steps()
   let process: string | undefined
+  let hasLeft = false
   const pump = (async () => {
     for await (const event of events) {
       if ('end' in event) break
       if ('steps' in event) steps.add(event.steps)
-      else if ('failed' in event) write(STDERR, `✘ ${event.message}\n`)
+      // Of leaving, the verb's own error tells.
+      else if ('failed' in event && !hasLeft) write(STDERR, `✘ ${event.message}\n`)
       if (!('before' in event)) continue
       const found = steps.find(event.list, event.before, event.group)
       if (found === undefined) continue
@@ -54,6 +56,7 @@ const follow = async (client: Client, token: string, keys: Keys): Promise<() => 
       process = found.step.process
       write(STDERR, `${formatMoment(event, found, view, entered)}\n`)
       const answer = await ask(event, keys, view)
+      hasLeft = answer === 'leave'
       await client.post(`/glasspod/trace/${token}/step`, { query: { do: answer } })
     }
   })()

@@ -69,3 +69,9 @@ test('an adopted container can be stopped and removed', async () => {
   await root.ok(['rm', 'obeys'])
   expect(await root.ok(['ps', '-aq', '--filter', 'name=obeys'])).toBe('')
 })
+
+test('agent start starts one where there was one before', async () => {
+  await root.ok(['agent', 'stop', '--force'])
+  await root.ok(['agent', 'start'])
+  expect((await root.glasspod(['agent', 'status'])).exitCode).toBe(0)
+})

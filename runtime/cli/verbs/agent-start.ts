@@ -6,7 +6,9 @@ export const verb = defineVerb({
   operands: NO_OPERANDS,
   example: 'glasspod agent start',
   async run({ options: { format }, root, agent }) {
-    await agent()
+    // What nobody asks anything is not started.
+    const client = await agent()
+    await client.meet()
     print(format === 'json' ? JSON.stringify({ running: true, root }) : `agent: runs (root ${root})`)
   },
 })

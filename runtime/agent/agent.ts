@@ -62,9 +62,7 @@ export class Agent {
   /** Who would miss it, by their names: containers that run, or are about to, and pods. */
   get needing(): string[] {
     return [
-      ...[...this.containers.all.values()]
-        .filter(({ isRunning, isRestarting }) => isRunning || isRestarting)
-        .map(({ record }) => record.name),
+      ...[...this.containers.all.values()].filter(({ isUp }) => isUp).map(({ record }) => record.name),
       ...[...this.pods.all.values()]
         .filter((pod) => !pod.implicit && this.pods.isRunning(pod))
         .map(({ name }) => `pod ${name}`),
@@ -72,7 +70,10 @@ export class Agent {
   }
 
   get isNeeded(): boolean {
-    return this.needing.length > 0 || [...this.pods.all.values()].some((pod) => this.pods.isRunning(pod))
+    return (
+      [...this.containers.all.values()].some(({ isUp }) => isUp) ||
+      [...this.pods.all.values()].some((pod) => this.pods.isRunning(pod))
+    )
   }
 
   logEnd(container: Container): number {

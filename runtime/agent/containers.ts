@@ -49,6 +49,11 @@ export class Container {
   get isRestarting(): boolean {
     return this.record.status === 'restarting'
   }
+
+  /** It runs, or will again: nothing that needs it to have ended may be done. */
+  get isUp(): boolean {
+    return this.isRunning || this.isRestarting
+  }
 }
 
 export class Containers {

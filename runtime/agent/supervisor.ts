@@ -237,7 +237,7 @@ export class Supervisor {
     this.claim(container)
     container.watch = watch
     if (force) await this.restarts.cancel(container)
-    if (container.isRunning || container.isRestarting) {
+    if (container.isUp) {
       if (!force)
         throw new Failure(
           `container ${container.record.name} is ${container.isRestarting ? 'restarting' : 'running'}`,

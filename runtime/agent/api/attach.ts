@@ -5,8 +5,7 @@ import type { Container } from '../containers.ts'
 import type { RawStream } from '../hijack.ts'
 import { monitorFiles } from '../monitored.ts'
 import { formatPosition, parseResumption, POSITION_HEADER, type Resumption } from '../resume.ts'
-
-const isTrue = (value: string | null): boolean => value === '1' || value === 'true'
+import { isTrue } from './query.ts'
 
 /** Tells a client on this machine where it may write the container's input itself: that survives the agent. */
 const INPUT_HEADER = 'glasspod-input'

@@ -11,8 +11,10 @@ import { inspectContainer, summariseContainer } from './describe.ts'
 import { matchesFilters, parseFilters } from './filters.ts'
 import { readLogs } from './logs.ts'
 import { secondsOf } from './seconds.ts'
+import { isTrue } from './query.ts'
 
-const isTrue = (value: string | null): boolean => value === '1' || value === 'true' || value === 'True'
+/** Python's clients write their own word. */
+const isTrueOrPython = (value: string | null): boolean => isTrue(value) || value === 'True'
 
 export const containerRoutes = (agent: Agent): Route[] => {
   const find = ({ params }: Request): Container => agent.containers.find(params['id'] ?? '')
@@ -20,12 +22,9 @@ export const containerRoutes = (agent: Agent): Route[] => {
   return [
     route('GET', '/containers/json', async ({ query }) => {
       const filters = parseFilters(query.get('filters'))
-      const all = isTrue(query.get('all')) || filters.has('status')
+      const all = isTrueOrPython(query.get('all')) || filters.has('status')
       const chosen = [...agent.containers.all.values()]
-        .filter(
-          (container) =>
-            (all || container.isRunning || container.isRestarting) && matchesFilters(agent, container, filters),
-        )
+        .filter((container) => (all || container.isUp) && matchesFilters(agent, container, filters))
         .sort((a, b) => b.record.created.localeCompare(a.record.created))
       return Promise.all(chosen.map((container) => summariseContainer(agent, container)))
     }),
@@ -39,7 +38,7 @@ export const containerRoutes = (agent: Agent): Route[] => {
     }),
     route('POST', '/containers/{id}/stop', async (request) => {
       const container = find(request)
-      if (!container.isRunning && !container.isRestarting) return new Status(304)
+      if (!container.isUp) return new Status(304)
       await agent.stops.stop(container, secondsOf(request.query), 'stop', watchOf(request))
       return undefined
     }),
@@ -71,7 +70,7 @@ export const containerRoutes = (agent: Agent): Route[] => {
     }),
     route('GET', '/containers/{id}/logs', (request) => readLogs(find(request), request)),
     route('DELETE', '/containers/{id}', async (request) => {
-      await agent.supervisor.remove(find(request), isTrue(request.query.get('force')), watchOf(request))
+      await agent.supervisor.remove(find(request), isTrueOrPython(request.query.get('force')), watchOf(request))
       return undefined
     }),
     route('POST', '/containers/{id}/exec', async (request) => {
@@ -121,7 +120,7 @@ const waitFor = async (agent: Agent, container: Container, { query, response }: 
     })
   const isGone = () => response.destroyed || !agent.containers.all.has(container.record.id)
   if (condition !== 'not-running') await awaitEvent()
-  else while ((container.isRunning || container.isRestarting) && !isGone()) await awaitEvent()
+  else while (container.isUp && !isGone()) await awaitEvent()
   const { exitCode, error } = container.record
   const unknown = exitCode === undefined && error !== undefined
   response.end(

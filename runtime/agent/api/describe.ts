@@ -104,7 +104,7 @@ export const inspectContainer = async (agent: Agent, container: Container) => {
     State: {
       Status: paused ? PAUSED : record.status,
       // As with Docker: it counts as running while it waits for its next run.
-      Running: container.isRunning || container.isRestarting,
+      Running: container.isUp,
       Paused: paused,
       Restarting: container.isRestarting,
       OOMKilled: isOomKilled(agent, container),

@@ -2,6 +2,7 @@
 import type { Image } from '../../../images/image.ts'
 import { familiarReference, parseReference } from '../../../images/reference.ts'
 import { hasLabel, parseFilters, type Filters } from './filters.ts'
+import { isTrue } from './query.ts'
 
 const TRUTH = /^(?:true|false|1|0)$/
 const MOMENT = /^\d+(?:\.\d+)?$|^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$|^\d{4}-\d\d-\d\d/
@@ -48,7 +49,6 @@ const hasReference = (image: Image, pattern: string): boolean =>
     ),
   )
 
-const isTrue = (word: string): boolean => word === 'true' || word === '1'
 const createdMs = (image: Image): number => Date.parse(image.created ?? '') || 0
 
 /** @param find of what `before` and `since` name. @throws what `find` throws. */

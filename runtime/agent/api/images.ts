@@ -9,6 +9,7 @@ import { answerImport, answerLoad } from './load.ts'
 import { answerPull } from './pull.ts'
 import { answerPush } from './push.ts'
 import { answerArchive, answerSave } from './save.ts'
+import { isTrue, joinTag } from './query.ts'
 
 const nameIn = ({ params }: Request): string => params['name'] ?? ''
 
@@ -40,11 +41,9 @@ const answerHistory = async (agent: Agent, request: Request) => {
   }))
 }
 
-/** `repo` may have its tag in itself, as podman's client sends it. */
 const answerTag = async (agent: Agent, request: Request): Promise<Status> => {
   const { formatReference, parseReference } = await import('../../../images/reference.ts')
-  const [repo, tag] = [request.query.get('repo') ?? '', request.query.get('tag') ?? '']
-  const target = parseReference(tag === '' ? repo : `${repo}:${tag}`)
+  const target = parseReference(joinTag(request.query.get('repo') ?? '', request.query.get('tag')))
   if (target.digest !== undefined)
     throw new Failure(`${formatReference(target)} is no name to give`, {
       id: 'image.reference',
@@ -79,7 +78,6 @@ export const imageRoutes = (agent: Agent): Route[] => [
   route('POST', '/images/{name*}/push', (request) => answerPush(agent, request)),
   route('POST', '/images/{name*}/tag', (request) => answerTag(agent, request)),
   route('DELETE', '/images/{name*}', async (request) => {
-    const force = ['1', 'true'].includes(request.query.get('force') ?? '')
-    return describeRemoval(await agent.images.remove(nameIn(request), force))
+    return describeRemoval(await agent.images.remove(nameIn(request), isTrue(request.query.get('force'))))
   }),
 ]

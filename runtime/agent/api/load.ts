@@ -4,12 +4,11 @@ import { Failure } from '../../errors.ts'
 import type { Agent } from '../agent.ts'
 import type { Request } from '../http.ts'
 import { sendFailureLine } from './json-lines.ts'
-import { abortWithClient, formatLayerProgress } from './pull.ts'
+import { abortWithClient, describeLosses, formatLayerProgress } from './pull.ts'
 import { drain, receive } from './received.ts'
+import { isTrue, joinTag } from './query.ts'
 
 export type Line = (value: unknown) => void
-
-const isTrue = (value: string | null): boolean => value === '1' || value === 'true'
 
 /** A transfer told line by line, its failure as the last one. */
 export const answerInLines = async ({ raw, response }: Request, work: (line: Line) => Promise<void>): Promise<void> => {
@@ -29,10 +28,7 @@ export const loadInto = async (
   chunks: AsyncIterable<Uint8Array>,
   { line, ...options }: Partial<LoadOptions> & { line: Line },
 ): Promise<void> => {
-  const [{ loadImages }, { describeLosses }] = await Promise.all([
-    import('../../../images/archive/load.ts'),
-    import('./pull.ts'),
-  ])
+  const { loadImages } = await import('../../../images/archive/load.ts')
   const loaded = await agent.images.changing((store) =>
     loadImages(store, chunks, {
       ...agent.images.unpackOptions(),
@@ -75,27 +71,21 @@ export const answerImport = (agent: Agent, request: Request): Promise<void> =>
 const importInto = async (agent: Agent, request: Request, line: Line): Promise<void> => {
   const { raw, query } = request
   const signal = abortWithClient(request)
-  const [
-    { importImage },
-    { planRunConfig },
-    { parseReference, formatReference },
-    { parsePlatform },
-    { describeLosses },
-  ] = await Promise.all([
-    import('../../../images/import.ts'),
-    import('../../../images/changes.ts'),
-    import('../../../images/reference.ts'),
-    import('../../../images/platform.ts'),
-    import('./pull.ts'),
-  ])
+  const [{ importImage }, { planRunConfig }, { parseReference, formatReference }, { parsePlatform }] =
+    await Promise.all([
+      import('../../../images/import.ts'),
+      import('../../../images/changes.ts'),
+      import('../../../images/reference.ts'),
+      import('../../../images/platform.ts'),
+    ])
   if (query.get('fromSrc') !== '-')
     throw new Failure('an import reads the archive from the request, and from no address', {
       id: 'image.import',
       try: 'fromSrc=-, and the tar as the body',
       status: 400,
     })
-  const [repo, tag, platform] = [query.get('repo') ?? '', query.get('tag') ?? '', query.get('platform') ?? '']
-  const names = repo === '' ? [] : [formatReference(parseReference(tag === '' ? repo : `${repo}:${tag}`))]
+  const [repo, platform] = [query.get('repo') ?? '', query.get('platform') ?? '']
+  const names = repo === '' ? [] : [formatReference(parseReference(joinTag(repo, query.get('tag'))))]
   const config = planRunConfig(query.getAll('changes'))
   const wanted = platform === '' ? undefined : parsePlatform(platform)
   const taken = await agent.images.changing((store) =>

@@ -6,8 +6,7 @@ import type { Request } from '../http.ts'
 import { followLog, LogReader, type LogFrame, type PlacedFrame } from '../log-reader.ts'
 import { monitorFiles } from '../monitored.ts'
 import { formatPosition, parseResumption, POSITION_HEADER, skipReceived, type Position } from '../resume.ts'
-
-const isTrue = (value: string | null): boolean => value === '1' || value === 'true'
+import { isTrue } from './query.ts'
 
 /** Seconds since 1970 with up to nine decimals, as the Docker API sends `since` and `until`; in nanoseconds. */
 const parseTime = (text: string | null, name: string): bigint | undefined => {

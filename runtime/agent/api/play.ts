@@ -6,6 +6,7 @@ import { checkPlay, down, play } from '../play.ts'
 import type { PodManifest } from '../../spec/manifest/pod.ts'
 import { containerName } from '../../spec/manifest/request.ts'
 import type { Shape } from '../../spec/shape.ts'
+import { isTrue } from './query.ts'
 import { secondsOf } from './seconds.ts'
 
 interface PlayBody {
@@ -50,14 +51,13 @@ const describe = async (agent: Agent, pod: PodManifest) => ({
 })
 
 export const playRoutes = (agent: Agent): Route[] => {
-  const isSet = (query: URLSearchParams, name: string) => ['1', 'true'].includes(query.get(name) ?? '')
   const watchOf = ({ query }: Request) => agent.traces.find(query.get('trace'))
   return [
     route('POST', '/glasspod/play', async (request) => {
       const { text, file } = await readManifest(request)
       const manifests = (await loadParser()).parseManifests(text, file)
-      const replace = isSet(request.query, 'replace')
-      if (isSet(request.query, 'dry-run')) {
+      const replace = isTrue(request.query.get('replace'))
+      if (isTrue(request.query.get('dry-run'))) {
         checkPlay(agent, manifests, replace)
         return Promise.all(manifests.map((pod) => describe(agent, pod)))
       }

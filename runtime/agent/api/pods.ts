@@ -8,6 +8,7 @@ import { LIMIT_FIELDS, type Limits } from '../../spec/limits.ts'
 import { TEXTS, type Shape } from '../../spec/shape.ts'
 import { summarisePod } from './describe.ts'
 import { secondsOf } from './seconds.ts'
+import { isTrue } from './query.ts'
 
 export interface PodBody {
   Name?: string
@@ -72,14 +73,12 @@ export const podRoutes = (agent: Agent): Route[] => {
     }),
     route('DELETE', '/glasspod/pods/{id}', async (request) => {
       const pod = find(request)
-      const force = request.query.get('force') === '1' || request.query.get('force') === 'true'
+      const force = isTrue(request.query.get('force'))
       const containers = agent.containers.inPod(pod)
-      if (!force && containers.some(({ isRunning, isRestarting }) => isRunning || isRestarting))
+      if (!force && containers.some(({ isUp }) => isUp))
         throw new Failure(`pod ${pod.name} has running containers`, {
           id: 'pod.running',
-          found: containers
-            .flatMap(({ isRunning, isRestarting, record }) => (isRunning || isRestarting ? [record.name] : []))
-            .join(', '),
+          found: containers.flatMap(({ isUp, record }) => (isUp ? [record.name] : [])).join(', '),
           try: `glasspod pod stop ${pod.name}, or pod rm -f`,
           status: 409,
           exitCode: 125,

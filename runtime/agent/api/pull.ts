@@ -7,6 +7,7 @@ import type { Agent } from '../agent.ts'
 import type { Request } from '../http.ts'
 import { openRegistry } from '../registry-session.ts'
 import { sendFailureLine } from './json-lines.ts'
+import { isTrue } from './query.ts'
 
 export const short = (digest: string) => digest.replace(/^sha256:/, '').slice(0, 12)
 
@@ -45,8 +46,6 @@ export const abortWithClient = ({ response }: Pick<Request, 'response'>): AbortS
   })
   return gone.signal
 }
-
-const isTrue = (value: string | null): boolean => value === '1' || value === 'true'
 
 export const nameOfPull = (query: URLSearchParams): string => {
   const tag = query.get('tag') ?? ''

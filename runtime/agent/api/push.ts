@@ -8,6 +8,7 @@ import type { Request } from '../http.ts'
 import { openRegistry } from '../registry-session.ts'
 import { sendFailureLine } from './json-lines.ts'
 import { abortWithClient, short } from './pull.ts'
+import { joinTag } from './query.ts'
 
 const STATUS = {
   preparing: 'Preparing',
@@ -32,7 +33,7 @@ interface Wanted {
 const planTargets = async (agent: Agent, { params, query }: Request): Promise<readonly Wanted[]> => {
   const { parseReference } = await import('../../../images/reference.ts')
   const [name, tag, destination] = [params['name'] ?? '', query.get('tag') ?? '', query.get('destination') ?? '']
-  const word = tag === '' ? name : `${name}:${tag}`
+  const word = joinTag(name, tag)
   if (destination !== '') return [{ image: await agent.images.find(word), target: parseReference(destination) }]
   if (tag !== '' || /[:@][^/]*$/.test(name))
     return [{ image: await agent.images.find(word), target: parseReference(await agent.images.nameMeant(word)) }]

@@ -6,6 +6,7 @@ import { hostArch } from '../../init/program.ts'
 import { readHandedDown } from '../../kernel/cgroups/controllers.ts'
 import { readPss } from '../../kernel/processes.ts'
 import { route, Status, type Answer, type Route } from '../http.ts'
+import { isTrue } from './query.ts'
 
 /** The version of Docker's API that these answers follow. */
 const API_VERSION = '1.43'
@@ -79,7 +80,7 @@ export const systemRoutes = (agent: Agent): Route[] => [
     socket: `${agent.node.paths.run}/agent.sock`,
   })),
   route('POST', '/glasspod/agent/stop', async ({ query }) => {
-    const force = query.get('force') === '1' || query.get('force') === 'true'
+    const force = isTrue(query.get('force'))
     if (agent.isNeeded && !force)
       throw new Failure('the agent is needed: there are containers or pods that run', {
         id: 'agent.busy',

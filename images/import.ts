@@ -1,5 +1,5 @@
 /** An image of one layer from the tar of a root directory, as docker import makes it. */
-import { createReadStream, openSync, closeSync, writeSync } from 'node:fs'
+import { createReadStream, openSync, closeSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RunConfig } from './changes.ts'
@@ -11,6 +11,7 @@ import { hostPlatform, type Platform } from './platform.ts'
 import type { ImageSource } from './source.ts'
 import { temporaryName } from './store/atomic-file.ts'
 import type { Store } from './store/store.ts'
+import { writeWhole } from './store/write-whole.ts'
 import { takeImage, type Taken, type TakeOptions } from './take-image.ts'
 
 export interface ImportOptions extends TakeOptions {
@@ -37,7 +38,7 @@ const stageTar = async (
       for await (const chunk of tar) {
         hasher.update(chunk)
         size += chunk.length
-        for (let at = 0; at < chunk.length;) at += writeSync(descriptor, chunk, at)
+        writeWhole(descriptor, chunk)
       }
     })
   } finally {

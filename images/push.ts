@@ -12,6 +12,7 @@ import type { Registry } from './registry/registry.ts'
 import { Uploader } from './registry/upload.ts'
 import { startBounded } from './start-bounded.ts'
 import { throttled } from './throttle.ts'
+import { damagedPart } from './store/damaged.ts'
 import type { Store } from './store/store.ts'
 
 export interface PushProgress {
@@ -33,14 +34,6 @@ export interface Pushed {
   /** Bytes of the manifest. */
   readonly size: number
 }
-
-/** A file that vanished or was cut is ours, not the registry's fault. */
-const damagedBlob = (digest: Digest, found: string): Failure =>
-  new Failure(`blob ${digest} in the image store is damaged`, {
-    id: 'store.damaged',
-    found,
-    try: 'remove the image and pull it again',
-  })
 
 const BLOBS_AT_ONCE = 3
 const CHUNK = 1024 * 1024
@@ -68,7 +61,7 @@ export const push = async (store: Store, image: Image, target: Reference, option
       status: 400,
     })
   const bytes = await store.readBlob(image.digest)
-  if (bytes === undefined) throw damagedBlob(image.digest, 'its manifest is not there')
+  if (bytes === undefined) throw damagedPart(`blob ${image.digest}`, 'its manifest is not there')
   const manifest = parseManifest(bytes, OCI_MANIFEST)
   if (manifest.kind === 'index') throw new Error('an image whose manifest is an index')
   const blobs = [...new Map([...manifest.layers, manifest.config].map((blob) => [blob.digest, blob])).values()]
@@ -116,7 +109,10 @@ const pushBlob = async (
   const path = store.blobPath(digest)
   const found = await stat(path).catch(() => undefined)
   if (found?.size !== size)
-    throw damagedBlob(digest, found === undefined ? `no file ${path}` : `${path} has ${found.size} of ${size} bytes`)
+    throw damagedPart(
+      `blob ${digest}`,
+      found === undefined ? `no file ${path}` : `${path} has ${found.size} of ${size} bytes`,
+    )
   const report = throttled((state: PushProgress['state'], current) =>
     options.onProgress?.({ blob: digest, state, current, total: size }),
   )

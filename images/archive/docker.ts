@@ -61,10 +61,7 @@ export const openDockerImage = (files: StagedFiles, told: Told): ImageSource => 
       const { paths } = await manifest()
       const path = paths.get(digest)
       if (path === undefined) throw badArchive(`${digest} is not in it`)
-      return (async function* (): AsyncGenerator<Uint8Array, undefined> {
-        yield* files.open(path)
-        return undefined
-      })()
+      return files.open(path)
     },
   }
 }

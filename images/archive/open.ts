@@ -44,11 +44,6 @@ const CONTAINERD_NAME = 'io.containerd.image.name'
 const localName = (text: string): string =>
   formatReference(parseReference(hasRegistry(text) ? text : `localhost/${text}`))
 
-const streamOf = async function* (files: StagedFiles, name: string): AsyncGenerator<Uint8Array, undefined> {
-  yield* files.open(name)
-  return undefined
-}
-
 /** Blobs by digest, whatever their files are called. */
 const makeSource = (
   files: StagedFiles,
@@ -70,7 +65,7 @@ const makeSource = (
         throw badArchive(`${pathOf(wanted.digest)} has the digest ${digest}`, 'a file of it was damaged')
       return { bytes, digest, contentType }
     },
-    fetchBlob: (descriptor) => Promise.resolve(streamOf(files, pathOf(descriptor.digest))),
+    fetchBlob: (descriptor) => Promise.resolve(files.open(pathOf(descriptor.digest))),
   }
 }
 

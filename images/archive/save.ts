@@ -11,6 +11,7 @@ import type { Image, ImageLayer } from '../image.ts'
 import { decompress } from '../layer/decompress.ts'
 import { parseManifest, type Descriptor } from '../manifest.ts'
 import { OCI_INDEX, OCI_MANIFEST } from '../media-types.ts'
+import { damagedPart } from '../store/damaged.ts'
 import { NAME_ANNOTATION } from '../store/layout-index.ts'
 import type { Store } from '../store/store.ts'
 import type { ArchiveForm } from './open.ts'
@@ -51,22 +52,16 @@ const blobEntry = (store: Store, name: string, { digest, size }: Pick<Descriptor
   send: (take) => sendFile(store.blobPath(digest), take),
 })
 
-const damaged = (what: string): Failure =>
-  new Failure(`${what} in the image store is damaged`, {
-    id: 'store.damaged',
-    try: 'remove the image and pull it again',
-  })
-
 const readManifest = async (store: Store, image: Image) => {
   const bytes = await store.readBlob(image.digest)
   const manifest = bytes === undefined ? undefined : parseManifest(bytes, OCI_MANIFEST)
-  if (bytes === undefined || manifest?.kind !== 'manifest') throw damaged(`manifest ${image.digest}`)
+  if (bytes === undefined || manifest?.kind !== 'manifest') throw damagedPart(`manifest ${image.digest}`)
   const descriptor = { mediaType: manifest.mediaType ?? OCI_MANIFEST, digest: image.digest, size: bytes.length }
   const blobs = [manifest.config, ...manifest.layers]
   // Now, while an error can still be said: later the archive would only break off.
   for (const { digest, size } of blobs) {
     const found = await stat(store.blobPath(digest)).catch(() => undefined)
-    if (found?.size !== size) throw damaged(`blob ${digest}`)
+    if (found?.size !== size) throw damagedPart(`blob ${digest}`)
   }
   return { bytes, manifest, descriptor, blobs }
 }
@@ -109,7 +104,7 @@ const tarEntry = async (store: Store, layer: ImageLayer): Promise<Entry> => {
     hasher.update(chunk)
     size += chunk.length
   })
-  if (hasher.digest() !== layer.diffId) throw damaged(`layer ${layer.digest}`)
+  if (hasher.digest() !== layer.diffId) throw damagedPart(`layer ${layer.digest}`)
   return { name: `${hexOf(layer.diffId)}.tar`, size, send: (take) => sendTar(store, layer, take) }
 }
 

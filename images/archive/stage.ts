@@ -2,7 +2,7 @@
  * An archive of images on its way in, from a stream that is read once: its files under names of ours, in a directory
  * that a crash leaves as a leftover of the store. Manifests may come last, so nothing is judged before all is there.
  */
-import { createReadStream, closeSync, openSync, writeSync } from 'node:fs'
+import { createReadStream, closeSync, openSync } from 'node:fs'
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '../../runtime/errors.ts'
@@ -10,6 +10,7 @@ import { decompress } from '../layer/decompress.ts'
 import type { TarEntry } from '../layer/entry.ts'
 import { openTar } from '../layer/tar-reader.ts'
 import { temporaryName } from '../store/atomic-file.ts'
+import { writeWhole } from '../store/write-whole.ts'
 
 interface StagedFile {
   readonly path: string
@@ -72,8 +73,10 @@ export class StagedFiles {
     return readFile(path)
   }
 
-  open(name: string): AsyncIterable<Buffer> {
-    return createReadStream(this.#get(name).path, { highWaterMark: CHUNK }) as AsyncIterable<Buffer>
+  /** As an ImageSource gives a blob. */
+  async *open(name: string): AsyncGenerator<Uint8Array, undefined> {
+    yield* createReadStream(this.#get(name).path, { highWaterMark: CHUNK }) as AsyncIterable<Buffer>
+    return undefined
   }
 
   #find(name: string): StagedFile | undefined {
@@ -115,7 +118,7 @@ export class StagedFiles {
       descriptor = opened
       return (chunk) => {
         file.size += chunk.length
-        for (let at = 0; at < chunk.length;) at += writeSync(opened, chunk, at)
+        writeWhole(opened, chunk)
       }
     }
     const reader = await openTar({ begin, end })

@@ -2,11 +2,12 @@
  * One blob on its way into the store. Chunks are hashed and written as they come; only content of the promised size
  * and digest ever gets its name. Writes are synchronous: they go to the page cache, and a pool thread would cost more.
  */
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { Failure } from '../../runtime/errors.ts'
 import { flushDirectory, temporaryName } from './atomic-file.ts'
+import { writeWhole } from './write-whole.ts'
 import { algorithmOf, createHasher, digestMismatch, type Digest, type Hasher } from '../digest.ts'
 
 export interface BlobFacts {
@@ -46,7 +47,7 @@ export class BlobWriter {
       })
     }
     this.#hasher.update(chunk)
-    for (let at = 0; at < chunk.length;) at += writeSync(this.#descriptor ?? -1, chunk, at)
+    writeWhole(this.#descriptor ?? -1, chunk)
   }
 
   /** Gives the blob its name. @throws Failure `registry.size`, `registry.digest`; then nothing is left. */

@@ -3,7 +3,7 @@ import { openInput } from '../archive-file.ts'
 import { print } from '../output.ts'
 import { printable } from '../table.ts'
 import { followTransfer } from '../transfer.ts'
-import { defineVerb } from '../verb.ts'
+import { NO_OPERANDS, defineVerb } from '../verb.ts'
 
 export const verb = defineVerb({
   options: {
@@ -12,7 +12,7 @@ export const verb = defineVerb({
     quiet: { type: 'boolean', short: 'q', about: 'no progress' },
     squash: { type: 'boolean', about: "files of owners that the id map does not have become root's" },
   },
-  operands: { usage: '', min: 0, max: 0 },
+  operands: NO_OPERANDS,
   example: 'glasspod load -i images.tar',
   async run({ options: { input, platform, quiet, squash }, agent }) {
     const archive = openInput(input, 'glasspod load -i FILE')

@@ -49,15 +49,27 @@ export const enterRawMode = async (): Promise<() => void> => {
   }
 }
 
-/** Tells the size whenever the window changes (SIGWINCH), and when the returned function is called. */
+/**
+ * Tells the size whenever the window changes (SIGWINCH), and when the returned function is called. One at a time: two
+ * requests at once may be answered in either order, and the older size would stay.
+ */
 export const followSize = (resize: (size: { h: number; w: number }) => Promise<unknown>): (() => void) => {
-  const tell = () => {
-    const size = readSize()
-    // a container that has just ended cannot be resized, and need not
-    if (size !== undefined) void resize({ h: size[0], w: size[1] }).catch(() => undefined)
+  let telling = false
+  let changed = false
+  const tell = async () => {
+    changed = true
+    if (telling) return
+    telling = true
+    while (changed) {
+      changed = false
+      const size = readSize()
+      // a container that has just ended cannot be resized, and need not
+      if (size !== undefined) await resize({ h: size[0], w: size[1] }).catch(() => undefined)
+    }
+    telling = false
   }
-  findTerminal()?.on('resize', tell)
-  return tell
+  findTerminal()?.on('resize', () => void tell())
+  return () => void tell()
 }
 
 /** Standard input to the container; its end is passed on by closing this half of the connection. */

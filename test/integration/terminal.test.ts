@@ -25,7 +25,11 @@ const onTerminal = (script: string) => {
     child,
     type: (keys: string) => child.stdin.write(keys),
     untilSeen: (what: string | RegExp) =>
-      until(`the terminal shows ${what}`, () => (typeof what === 'string' ? seen.includes(what) : what.test(seen))),
+      until(`the terminal shows ${what}`, () =>
+        typeof what === 'string' ? seen.includes(what) : what.test(seen),
+      ).catch((error: unknown) => {
+        throw new Error(`it shows ${JSON.stringify(seen)}`, { cause: error })
+      }),
     seen: () => seen,
   }
 }
@@ -87,7 +91,9 @@ describe('run -it', () => {
   })
 
   test('a new size is told', async () => {
-    const script = run(`sh -c 'trap "stty size; exit" WINCH; echo ready; while :; do sleep 0.1; done'`)
+    // stty sets rows and columns by a call each, and each is told: the first one alone may be seen before the second
+    const told = 'stty size; [ "$(stty size)" != "50 132" ] || exit'
+    const script = run(`sh -c 'told() { ${told}; }; trap told WINCH; echo ready; while :; do sleep 0.1; done'`)
     const resize = `tty=$(tty); (while [ ! -e ${root.dir}.go ]; do sleep 0.05; done; stty -F "$tty" rows 50 cols 132; kill -WINCH 0) &`
     const terminal = onTerminal(`trap : WINCH; ${resize} ${script}; rm -f ${root.dir}.go`)
     await terminal.untilSeen('ready')

@@ -2,7 +2,7 @@
  * Starts an init program: writes the executable, spawns it (behind nsenter(1) or unshare(1), where the plan says so),
  * and waits until it tells its pid and closes the status descriptor by becoming what it was to become.
  */
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { basename, dirname } from 'node:path'
@@ -38,6 +38,8 @@ export interface Launch {
   /** Asked before each step; the program waits for the answer, and ends where it is false. Needs `onDone`. */
   onBefore?: ((before: Before) => Promise<boolean>) | undefined
   env?: NodeJS.ProcessEnv
+  /** Makes it a child of this process, with pipes for what it prints, and hands that over before anything is told. */
+  onChild?: (child: ChildProcess) => void
 }
 
 /** Where a program's process comes from. */
@@ -58,16 +60,16 @@ export const startBy = (other: Starter | undefined): void => void (starter = oth
 
 /** What the program told: its pid as the host counts. The promise rejects with a Failure that names the step. */
 export const launchProgram = async (launch: Launch): Promise<number> => {
-  const { prefix, calls, file, onDone, onBefore, env } = launch
+  const { prefix, calls, file, onDone, onBefore, env, onChild } = launch
   const program = compileProgram(onDone === undefined ? calls : planReported(calls, onBefore !== undefined))
   const birth = { argv: [...prefix, `./${basename(file)}`], directory: dirname(file), errorFile: `${file}.err` }
   writeFileSync(file, program.elf, { mode: 0o700, flag: 'w' })
   try {
-    const status = env === undefined ? starter?.(birth) : undefined
+    const status = env === undefined && onChild === undefined ? starter?.(birth) : undefined
     let heard = status === undefined ? undefined : await hear(status, launch)
     let ended = ENDED
     if (heard === undefined || heard.unborn) {
-      const child = spawnChild(birth, env)
+      const child = spawnChild(birth, env, onChild)
       heard = await Promise.race([hear(child.stdio[3] as Socket, launch), whenRefused(child, birth)])
       ended = () => describeEnd(child)
     }
@@ -82,15 +84,24 @@ export const launchProgram = async (launch: Launch): Promise<number> => {
 }
 
 /** By fork and exec of this process itself. */
-const spawnChild = ({ argv: [command = '', ...args], directory, errorFile }: Birth, env = process.env) => {
+const spawnChild = (
+  { argv: [command = '', ...args], directory, errorFile }: Birth,
+  env = process.env,
+  onChild?: Launch['onChild'],
+) => {
   const stderr = openSync(errorFile, 'w', 0o600)
   try {
     const child = spawn(command, args, {
       detached: true,
-      stdio: ['ignore', 'ignore', stderr, 'pipe'],
+      stdio: [
+        'ignore',
+        ...(onChild === undefined ? (['ignore', stderr] as const) : (['pipe', 'pipe'] as const)),
+        'pipe',
+      ],
       cwd: directory,
       env,
     })
+    onChild?.(child)
     child.unref()
     child.once('exit', (code) => {
       if (code !== 0 && child.pid !== undefined) endGroup(child.pid)

@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { compileProgram } from '../init/program.ts'
-import { isExecutable } from '../kernel/executables.ts'
+import { findExecutable } from '../kernel/executables.ts'
 import { launchProgram, startBy, type Birth } from '../launch.ts'
 import { formatRequest, planSpawner, REQUEST } from '../plan/spawner.ts'
 
@@ -39,18 +39,4 @@ const requestOf = ({ argv, directory, errorFile }: Birth, at: number): Buffer | 
   const [command = ''] = argv
   const file = command.includes('/') ? command : findExecutable(command)
   return file === undefined ? undefined : formatRequest({ file, argv, directory, errors: errorFile }, at)
-}
-
-const found = new Map<string, string>()
-
-/** As execvp(3) finds it; where it is not, child_process says so. */
-const findExecutable = (name: string): string | undefined => {
-  const known = found.get(name)
-  if (known !== undefined) return known
-  const path = (process.env['PATH'] ?? '')
-    .split(':')
-    .map((directory) => `${directory}/${name}`)
-    .find(isExecutable)
-  if (path !== undefined) found.set(name, path)
-  return path
 }

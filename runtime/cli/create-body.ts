@@ -6,6 +6,7 @@ import { resolve } from 'node:path'
 import type { CREATE_OPTIONS } from './container-options.ts'
 import { type Read, parseEnv, parseLabels } from './env.ts'
 import { makeLimits } from './limit-options.ts'
+import { parseList } from './words.ts'
 import { badFlag } from './options.ts'
 import type { Values } from './options.ts'
 import type { Limits } from '../spec/limits.ts'
@@ -76,17 +77,10 @@ export const resolveBind = (bind: string, cwd: string): string => {
 }
 
 /** A command, or a JSON array of words; empty takes the image's away. */
-const parseEntrypoint = (text: string): string[] => {
-  if (!text.startsWith('[')) return [text]
-  let words: unknown
-  try {
-    words = JSON.parse(text)
-  } catch {
-    // below, with what is JSON but not words
-  }
-  if (Array.isArray(words) && words.every((word) => typeof word === 'string')) return words
-  throw badFlag(`--entrypoint ${text} is no JSON array of words`, `--entrypoint '["sh", "-c"]', or one command`)
-}
+const parseEntrypoint = (text: string): string[] =>
+  parseList(text, () => badFlag(`--entrypoint ${text} is no JSON array of words`, LIST_HINT)) ?? [text]
+
+const LIST_HINT = `--entrypoint '["sh", "-c"]', or one command`
 
 const parseTmpfs = (flags: readonly string[]) =>
   flags.length === 0

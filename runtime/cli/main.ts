@@ -41,6 +41,17 @@ export const VERBS: readonly VerbEntry[] = [
     also: 'image import',
     load: () => import('./verbs/import.ts'),
   },
+  {
+    name: 'from-dir',
+    summary: 'make an image from a directory',
+    also: 'image from-dir',
+    load: () => import('./verbs/from-dir.ts'),
+  },
+  {
+    name: 'export',
+    summary: "write a container's root into a tar",
+    load: () => import('./verbs/export.ts'),
+  },
   { name: 'login', summary: 'log in to a registry', load: () => import('./verbs/login.ts') },
   { name: 'logout', summary: 'forget the login for a registry', load: () => import('./verbs/logout.ts') },
   { name: 'images', summary: 'list images', also: 'image ls', load: () => import('./verbs/images.ts') },

@@ -1,4 +1,4 @@
-/** Whether a file can be executed by this process (access(2)). */
+/** Programs that this process can execute (access(2)), and where they are. */
 import { accessSync, constants } from 'node:fs'
 
 export const isExecutable = (file: string): boolean => {
@@ -8,4 +8,18 @@ export const isExecutable = (file: string): boolean => {
   } catch {
     return false
   }
+}
+
+const found = new Map<string, string>()
+
+/** As execvp(3) finds it; undefined where it is nowhere. */
+export const findExecutable = (name: string): string | undefined => {
+  const known = found.get(name)
+  if (known !== undefined) return known
+  const path = (process.env['PATH'] ?? '')
+    .split(':')
+    .map((directory) => `${directory}/${name}`)
+    .find(isExecutable)
+  if (path !== undefined) found.set(name, path)
+  return path
 }

@@ -11,6 +11,8 @@ import { mountAttr } from './mounts.ts'
 
 export interface RootTree extends Overlay {
   driver: StorageDriver
+  upper: string
+  work: string
 }
 
 export interface Overlay {
@@ -18,8 +20,9 @@ export interface Overlay {
   layersDir: string
   /** Names below layersDir, the uppermost layer first. */
   lower: readonly string[]
-  upper: string
-  work: string
+  /** Without the two nothing can be written. */
+  upper?: string
+  work?: string
   /** Where it is mounted. */
   target: string
   /** A directory of the container's own for still shorter names, made where so many layers need them. */
@@ -38,9 +41,11 @@ const call = calls('rootfs.overlay', 'mount(8)', 'grep overlay /proc/self/mounti
 const formatOptions = (lower: readonly string[], { upper, work }: Overlay): string =>
   [
     `lowerdir=${lower.map(escapeOption).join(':')}`,
-    `upperdir=${escapeOption(upper)}`,
-    `workdir=${escapeOption(work)}`,
+    ...(upper === undefined ? [] : [`upperdir=${escapeOption(upper)}`]),
+    ...(work === undefined ? [] : [`workdir=${escapeOption(work)}`]),
     'userxattr',
+    // Else a kernel that has it on refuses a layer that another overlay writes to.
+    ...(upper === undefined ? ['index=off'] : []),
   ].join(',')
 
 const fits = (options: string): boolean => Buffer.byteLength(options) <= OPTIONS_MAX
@@ -78,13 +83,15 @@ export const planOverlay = (overlay: Overlay): Call[] => {
     call(
       'mount',
       ['overlay', target, 'overlay', 0, short],
-      'The layers of the image, read-only, below one layer that takes what the container writes.',
+      overlay.upper === undefined
+        ? 'All layers as one tree, which takes no writes.'
+        : 'The layers of the image, read-only, below one layer that takes what the container writes.',
     ),
   ]
 }
 
 /** Where each container has a copy of its own: pivot_root(2) takes a mount only, so the directory becomes one. */
-export const planCopiedRoot = ({ upper, target }: Overlay): Call[] => [
+export const planCopiedRoot = ({ upper, target }: Pick<RootTree, 'upper' | 'target'>): Call[] => [
   calls('rootfs.copy', 'mount(2)', "grep ' / ' /proc/self/mountinfo")(
     'mount',
     [upper, target, NULL, flags('MS_BIND'), NULL],

@@ -4,3 +4,27 @@ const PLAIN = /^[\w@%+=:,./-]+$/
 
 /** As it may be typed: a word that a shell would split or expand is quoted. */
 export const quoteWord = (text: string): string => (PLAIN.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`)
+
+/** A quote that is not closed is no word. */
+const WORD = /(?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+/gsy
+const QUOTED = /"((?:[^"\\]|\\.)*)"|'([^']*)'|\\(.)/gs
+
+const unquote = (word: string): string =>
+  word.replace(QUOTED, (_, double?: string, single?: string, escaped?: string) =>
+    double !== undefined ? double.replace(/\\(["\\$`])/g, '$1') : (single ?? escaped ?? ''),
+  )
+
+/** The words that a shell would make of it, without expanding anything; undefined for a quote that is not closed. */
+export const splitWords = (text: string): string[] | undefined => {
+  const words: string[] = []
+  for (let rest = text.trimStart(); rest !== '';) {
+    WORD.lastIndex = 0
+    const [word] = WORD.exec(rest) ?? []
+    if (word === undefined) return undefined
+    words.push(unquote(word))
+    const after = rest.slice(word.length)
+    rest = after.trimStart()
+    if (rest === after && rest !== '') return undefined
+  }
+  return words
+}

@@ -93,7 +93,7 @@ describe('archives', () => {
   })
 
   const isRoot = process.getuid?.() === 0
-  test.runIf(has('podman') && isRoot)('podman loads it, and what it saves is loaded', async () => {
+  test.runIf(has('podman') && isRoot)('podman loads it, and what it saves is loaded [needs root]', async () => {
     await root.ok(['save', '-o', file('for-podman.tar'), root.image])
     const storage = ['--root', file('root'), '--runroot', file('run'), '--storage-driver', 'vfs']
     const { stdout } = await execa('podman', [...storage, 'load', '-i', file('for-podman.tar')])

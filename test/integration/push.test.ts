@@ -84,7 +84,7 @@ describe('push', () => {
   })
 
   const isRoot = process.getuid?.() === 0
-  test.runIf(has('podman') && isRoot)('podman pulls it', async () => {
+  test.runIf(has('podman') && isRoot)('podman pulls it [needs root]', async () => {
     await root.ok(['push', '-q', root.image, `${registry.host}/for/podman:1`])
     const storage = ['--root', `${directory}/root`, '--runroot', `${directory}/run`, '--storage-driver', 'vfs']
     const podman = (...args: string[]) => execFileSync('podman', [...storage, ...args], { encoding: 'utf8' }).trim()

@@ -69,6 +69,10 @@ export const containerRoutes = (agent: Agent): Route[] => {
       return new Status(200)
     }),
     route('GET', '/containers/{id}/logs', (request) => readLogs(find(request), request)),
+    route('GET', '/containers/{id}/export', async (request) => {
+      const { answerExport } = await import('./export.ts')
+      await answerExport(agent, request)
+    }),
     route('DELETE', '/containers/{id}', async (request) => {
       await agent.supervisor.remove(find(request), isTrueOrPython(request.query.get('force')), watchOf(request))
       return undefined

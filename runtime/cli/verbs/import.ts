@@ -1,9 +1,7 @@
-import type { PullEvent } from '../api.ts'
 import { openInput } from '../archive-file.ts'
-import { formatQuery } from '../client.ts'
+import { importArchive } from '../import.ts'
 import { badFlag } from '../options.ts'
 import { print } from '../output.ts'
-import { followTransfer } from '../transfer.ts'
 import { defineVerb } from '../verb.ts'
 
 export const verb = defineVerb({
@@ -20,14 +18,7 @@ export const verb = defineVerb({
     if (/^https?:\/\//.test(file))
       throw badFlag(`import reads a file, not ${file}`, `curl -fsSL ${file} | glasspod import - ${repo ?? 'IMAGE'}`)
     const archive = openInput(file, 'glasspod import FILE')
-    const client = await agent()
-    const changes = change.map((text) => `&changes=${encodeURIComponent(text)}`).join('')
-    const query = formatQuery({ fromSrc: '-', repo, message, platform, squash })
-    let id = ''
-    await followTransfer(client.upload<PullEvent>(`/images/create${query}${changes}`, archive), {
-      quiet,
-      take: ({ aux }) => (id = aux?.ID ?? id),
-    })
-    print(id)
+    const query = { repo, message, platform, squash }
+    print(await importArchive(await agent(), archive, { query, changes: change, quiet }))
   },
 })

@@ -15,6 +15,7 @@ const zones = [
       'runtime/see/doctor',
       'runtime/see/host',
       'images/reference.ts',
+      'images/transport.ts',
       'images/registry/settings.ts',
       'images/registry/credentials.ts',
       'images/registry/login-file.ts',

@@ -33,7 +33,8 @@ export interface ArchivedImage {
 }
 
 export interface OpenedArchive {
-  readonly form: ArchiveForm
+  /** More than one only of what docker 25 and newer save. */
+  readonly forms: readonly ArchiveForm[]
   readonly images: readonly ArchivedImage[]
 }
 
@@ -114,10 +115,13 @@ const openDirectory = (files: StagedFiles): readonly ArchivedImage[] => {
 export const openArchive = async (files: StagedFiles): Promise<OpenedArchive> => {
   // Docker 25 and newer write both forms into one archive; the layout keeps the digests of manifests.
   if (files.has('index.json') && files.has('oci-layout'))
-    return { form: 'oci-archive', images: await openLayout(files) }
+    return {
+      forms: files.has('manifest.json') ? ['oci-archive', 'docker-archive'] : ['oci-archive'],
+      images: await openLayout(files),
+    }
   if (!files.has('manifest.json')) throw badArchive('neither index.json with oci-layout nor manifest.json is in it')
   const bytes = await files.read('manifest.json', MANIFEST_LIMIT)
-  if (bytes.toString('latin1').trimStart()[0] !== '[') return { form: 'dir', images: openDirectory(files) }
+  if (bytes.toString('latin1').trimStart()[0] !== '[') return { forms: ['dir'], images: openDirectory(files) }
   const list = parseDocument(
     Buffer.concat([Buffer.from('{"images":'), bytes, Buffer.from('}')]),
     'manifest.json of the archive',
@@ -134,5 +138,5 @@ export const openArchive = async (files: StagedFiles): Promise<OpenedArchive> =>
       names: references.map((name) => formatReference(parseReference(name))),
     }
   })
-  return { form: 'docker-archive', images }
+  return { forms: ['docker-archive'], images }
 }

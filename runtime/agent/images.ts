@@ -118,15 +118,23 @@ export class Images {
 
   /** What a pull would do; nothing is asked of any registry. */
   async planPull(word: string): Promise<Step[]> {
-    const [{ expandName }, { readRegistriesConf }, { placesOf }, { whereAt }, { formatReference }] = await Promise.all([
-      import('../../images/registry/short-names.ts'),
-      import('../../images/registry/read-registries-conf.ts'),
-      import('../../images/registry/registries-conf.ts'),
-      import('../../images/registry/source.ts'),
-      import('../../images/reference.ts'),
-    ])
+    const [{ expandName }, { readRegistriesConf }, { placesOf }, { whereAt }, { formatReference }, { parseTransport }] =
+      await Promise.all([
+        import('../../images/registry/short-names.ts'),
+        import('../../images/registry/read-registries-conf.ts'),
+        import('../../images/registry/registries-conf.ts'),
+        import('../../images/registry/source.ts'),
+        import('../../images/reference.ts'),
+        import('../../images/transport.ts'),
+      ])
+    if (parseTransport(word).transport !== 'docker')
+      throw new Failure('explain tells of pulls from a registry', {
+        id: 'explain.transport',
+        try: 'glasspod explain pull REGISTRY/IMAGE',
+        status: 400,
+      })
     const conf = await readRegistriesConf({ env: process.env })
-    const [reference] = expandName(word, conf)
+    const [reference] = expandName(word.replace(/^docker:\/\//, ''), conf)
     const [place] = reference === undefined ? [] : placesOf(conf, reference)
     if (reference === undefined || place === undefined) return []
     const where = (blob?: string) => whereAt(place, reference, blob)

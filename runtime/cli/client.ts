@@ -127,9 +127,10 @@ export class Client {
   }
 
   /** A body as it comes, for a request that says in JSON what it is to be. */
-  async download(path: string, body: unknown): Promise<AsyncGenerator<Buffer>> {
+  async download(path: string, body: unknown): Promise<Streamed> {
     await this.meet()
-    return readBody(await this.#send({ method: 'POST', path, body }))
+    const answer = await this.#send({ method: 'POST', path, body })
+    return { body: readBody(answer), headers: answer.headers }
   }
 
   /** One JSON value a line, as they come: the progress of a pull. */

@@ -143,6 +143,22 @@ describe('export and from-dir', () => {
     expect(await root.ok(['history', 'made:1'])).toContain('glasspod from-dir')
   })
 
+  test('a small one arrives too, each time', async () => {
+    mkdirSync(file('small'))
+    writeFileSync(file('small/x'), 'x')
+    const id = await root.ok(['from-dir', '-q', file('small'), '-t', 'small:1'])
+    const layers = async (name: string) =>
+      (JSON.parse(await root.ok(['image', 'inspect', name])) as { RootFS: { Layers: string[] } }[])[0]?.RootFS.Layers
+    const first = await layers(id)
+    await root.ok(['create', '--name', 'small', 'small:1', '/x'])
+    for (let at = 0; at < 5; at++) {
+      expect(await layers(await root.ok(['from-dir', '-q', file('small')]))).toEqual(first)
+      await root.ok(['export', '-o', file('small.tar'), 'small'])
+      expect(await list(file('small.tar'), 'x')).toEqual([expect.stringMatching(/^-rw-r--r-- 0\/0 1 x$/)])
+    }
+    await root.ok(['rm', 'small'])
+  })
+
   test('from-dir says what is wrong, and nothing is left', async () => {
     const tree = file('tree')
     for (const [args, words] of [

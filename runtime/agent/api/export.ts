@@ -1,9 +1,8 @@
 /** GET /containers/ID/export: what the container has as its root, without what is mounted on it, as a tar. */
 import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync, rmSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
-import type { Readable } from 'node:stream'
+import { PassThrough, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Failure } from '../../errors.ts'
 import { findExecutable } from '../../kernel/executables.ts'
@@ -30,28 +29,51 @@ export const answerExport = async (agent: Agent, { params, response }: Request):
   mkdirSync(`${scratch}/${MOUNT_POINT}`, { recursive: true, mode: 0o700 })
   try {
     const calls = planExport({ root: planRoot(agent.node, record, image), scratch, tar })
-    const born: ChildProcess[] = []
-    await launchProgram({ prefix: [], calls, file: `${scratch}/program`, onChild: (child) => void born.push(child) })
-    const [child] = born
-    if (child !== undefined) await send(child, response, record.name)
+    let exporting: Exporting | undefined
+    await launchProgram({
+      prefix: [],
+      calls,
+      file: `${scratch}/program`,
+      onChild: (child) => void (exporting = follow(child)),
+    })
+    await send(exporting as unknown as Exporting, response, record.name)
   } finally {
     rmSync(scratch, { recursive: true, force: true })
   }
 }
 
-/** What broke off ends without its last chunk, which a client sees. */
-const send = async (child: ChildProcess, response: ServerResponse, name: string): Promise<void> => {
+interface Exporting {
+  tar: Readable
+  /** Resolves to the exit code, or to the signal. */
+  ended: Promise<number | string | null>
+  said: () => string
+}
+
+/** At once: when a child exits, what nobody has begun to read is thrown away. */
+const follow = (child: ChildProcess): Exporting => {
   let said = ''
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-SAID_LIMIT)))
-  const ended =
-    child.exitCode !== null || child.signalCode !== null ? Promise.resolve() : once(child, 'exit').then(() => undefined)
-  response.writeHead(200, { 'content-type': 'application/x-tar' })
+  const tar = (child.stdout as Readable).pipe(new PassThrough())
+  const ended = new Promise<number | string | null>((resolve) =>
+    child.once('exit', (code, signal) => resolve(code ?? signal)),
+  )
   // A client that goes away ends tar(1) by its pipe.
-  await pipeline(child.stdout as Readable, response, { end: false }).catch(() => undefined)
-  await ended
-  if (child.exitCode === 0 || child.exitCode === SOME_DIFFER) response.end()
-  else {
-    if (!response.destroyed) console.error(`export of ${name}: ${child.signalCode ?? child.exitCode}: ${said.trim()}`)
-    response.destroy()
+  tar.once('close', () => child.stdout?.destroy())
+  return { tar, ended, said: () => said.trim() }
+}
+
+/** What broke off ends without its last chunk, which a client sees. */
+const send = async ({ tar, ended, said }: Exporting, response: ServerResponse, name: string): Promise<void> => {
+  response.writeHead(200, { 'content-type': 'application/x-tar' })
+  const sent = await pipeline(tar, response, { end: false }).then(
+    () => true,
+    () => false,
+  )
+  const end = await ended
+  if (end === 0 || end === SOME_DIFFER) {
+    response.end()
+    return
   }
+  if (sent) console.error(`export of ${name}: ${end}: ${said()}`)
+  response.destroy()
 }

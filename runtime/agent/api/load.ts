@@ -59,6 +59,7 @@ export const answerLoad = (agent: Agent, request: Request): Promise<void> =>
       line,
       signal,
       squash: isTrue(query.get('squash')),
+      single: isTrue(query.get('single')),
       ...(platform !== '' && { platform: parsePlatform(platform) }),
       ...(archive !== undefined && { archive }),
       ...(reference !== '' && { reference }),

@@ -1,6 +1,7 @@
 /** GET /images/get, GET /images/NAME/get, as docker has them, and POST /glasspod/images/archive: images as an archive. */
 import type { ArchiveForm } from '../../../images/archive/open.ts'
 import type { SavedImage } from '../../../images/archive/save.ts'
+import type { OutgoingHttpHeaders } from 'node:http'
 import { Failure } from '../../errors.ts'
 import { TEXTS, type Shape } from '../../spec/shape.ts'
 import type { Agent } from '../agent.ts'
@@ -31,7 +32,7 @@ const mergeNames = (saved: readonly SavedImage[]): readonly SavedImage[] => {
 const send = async (
   agent: Agent,
   { response }: Request,
-  { saved, form }: { saved: readonly SavedImage[]; form: ArchiveForm },
+  { saved, form, headers = {} }: { saved: readonly SavedImage[]; form: ArchiveForm; headers?: OutgoingHttpHeaders },
 ): Promise<void> => {
   const [{ saveImages }, { pipeline }, store] = await Promise.all([
     import('../../../images/archive/save.ts'),
@@ -39,7 +40,7 @@ const send = async (
     agent.images.store(),
   ])
   const archive = await saveImages(store, saved, form)
-  response.writeHead(200, { 'content-type': 'application/x-tar' })
+  response.writeHead(200, { 'content-type': 'application/x-tar', ...headers })
   // A client that goes away ends it; an archive that breaks off ends without the last chunk, which a client sees.
   await pipeline(archive, response).catch(() => response.destroy())
 }
@@ -57,14 +58,37 @@ interface ArchiveBody {
   /** Images, by names or ids. */
   Images?: string[]
   Form?: string
+  /** What the image, the only one, is called in the archive; empty for no name. Without it the names count. */
+  Reference?: string
 }
 
-const ARCHIVE_SHAPE: Shape = { fields: { Images: TEXTS, Form: 'text' } }
+const ARCHIVE_SHAPE: Shape = { fields: { Images: TEXTS, Form: 'text', Reference: 'text' } }
+
+/** In a docker-archive names are full ones. */
+const nameInArchive = async (form: ArchiveForm, text: string): Promise<readonly string[]> => {
+  if (text === '' || form !== 'docker-archive') return text === '' ? [] : [text]
+  const { formatReference, parseReference } = await import('../../../images/reference.ts')
+  const reference = parseReference(text)
+  if (reference.digest === undefined) return [formatReference(reference)]
+  throw new Failure(`${text} is no name in a docker-archive`, {
+    id: 'image.reference',
+    why: 'it has tags only',
+    try: 'docker-archive:FILE:NAME:TAG',
+    status: 400,
+  })
+}
 
 export const answerArchive = async (agent: Agent, request: Request): Promise<void> => {
-  const { Images = [], Form = '' } = await readBody<ArchiveBody>(request.raw, ARCHIVE_SHAPE)
+  const { Images = [], Form = '', Reference } = await readBody<ArchiveBody>(request.raw, ARCHIVE_SHAPE)
   const { parseForm } = await import('../../../images/archive/open.ts')
   const form = parseForm(Form) ?? 'docker-archive'
-  const saved = await Promise.all(Images.map((word) => findSaved(agent, word)))
-  await send(agent, request, { saved: mergeNames(saved), form })
+  const references = Reference === undefined ? undefined : await nameInArchive(form, Reference)
+  const found = await Promise.all(Images.map((word) => findSaved(agent, word)))
+  const saved = mergeNames(found.map((one) => ({ ...one, ...(references !== undefined && { references }) })))
+  const [only] = saved
+  const headers =
+    only !== undefined && saved.length === 1 && form !== 'docker-archive'
+      ? { 'glasspod-digest': only.image.digest }
+      : {}
+  await send(agent, request, { saved, form, headers })
 }

@@ -1,4 +1,5 @@
-import { writeArchive } from '../archive-file.ts'
+import { openFile, openStdout } from '../archive/file.ts'
+import { writeArchive } from '../archive/output.ts'
 import { segment } from '../client.ts'
 import { defineVerb } from '../verb.ts'
 
@@ -9,7 +10,8 @@ export const verb = defineVerb({
   operands: { usage: 'CONTAINER', min: 1, max: 1 },
   example: 'glasspod export -o root.tar web',
   async run({ options: { output }, operands: [container = ''], agent }) {
-    await writeArchive(output, 'glasspod export -o FILE CONTAINER', async () => {
+    const place = output === undefined ? openStdout('glasspod export -o FILE CONTAINER') : openFile(output)
+    await writeArchive(place, async () => {
       const client = await agent()
       const { body } = await client.stream(`/containers/${segment(container)}/export`)
       return body

@@ -1,4 +1,4 @@
-import { readDirectory } from '../directory-tar.ts'
+import { readDirectory } from '../archive/directory.ts'
 import { parseEnv, parseLabels } from '../env.ts'
 import { importArchive } from '../import.ts'
 import { badFlag } from '../options.ts'

@@ -1,4 +1,4 @@
-import { openInput } from '../archive-file.ts'
+import { openInput } from '../archive/file.ts'
 import { importArchive } from '../import.ts'
 import { badFlag } from '../options.ts'
 import { print } from '../output.ts'

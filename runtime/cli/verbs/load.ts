@@ -1,5 +1,5 @@
 import type { PullEvent } from '../api.ts'
-import { openInput } from '../archive-file.ts'
+import { openInput } from '../archive/file.ts'
 import { print } from '../output.ts'
 import { printable } from '../table.ts'
 import { followTransfer } from '../transfer.ts'

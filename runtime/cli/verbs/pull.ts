@@ -1,9 +1,48 @@
-import { EXPLAIN_OPTIONS } from '../explain/options.ts'
+import { formOf, isPlace, parseTransport, type Place } from '../../../images/transport.ts'
+import type { PullEvent } from '../api.ts'
+import { openSource } from '../archive/place.ts'
+import type { Client } from '../client.ts'
+import { EXPLAIN_OPTIONS, parseExplain } from '../explain/options.ts'
 import { openLogins } from '../logins.ts'
+import { badFlag } from '../options.ts'
 import { print } from '../output.ts'
-import { pullImage } from '../pull.ts'
+import { pullImage, type Pull } from '../pull.ts'
 import { reportError } from '../report.ts'
+import { followTransfer } from '../transfer.ts'
 import { AUTH_FILE, defineVerb } from '../verb.ts'
+
+type Settings = Pick<Pull, 'platform' | 'quiet' | 'squash' | 'logins'>
+/** Resolves to the ids. */
+type Fetch = (client: Client) => Promise<string[]>
+
+/** From an archive all images, as podman has it; from a layout the only one, or the one that is named. */
+const fetchPlace = (place: Place, { platform, quiet, squash }: Settings): Fetch => {
+  const archive = openSource(place)
+  return async (client) => {
+    const ids: string[] = []
+    const { reference } = place
+    const query = { format: formOf(place), reference, single: place.transport !== 'docker-archive', platform, squash }
+    await followTransfer(client.upload<PullEvent>('/images/load', archive, query), {
+      quiet,
+      take: ({ aux }) => ids.push(...(aux?.ID === undefined ? [] : [aux.ID])),
+    })
+    return ids
+  }
+}
+
+/** What is the caller's to open is opened. */
+const planFetch = (text: string, settings: Settings): Fetch => {
+  try {
+    const transport = parseTransport(text)
+    if (isPlace(transport)) return fetchPlace(transport, settings)
+    return async (client) => [await pullImage(client, { image: transport.name, ...settings })]
+  } catch (error) {
+    return () => Promise.reject(error instanceof Error ? error : new Error(String(error)))
+  }
+}
+
+/** What cannot be parsed is refused later. */
+const isElsewhere = (text: string): boolean => /^(?:docker-daemon|docker-archive|oci-archive|oci|dir):/.test(text)
 
 export const verb = defineVerb({
   options: {
@@ -13,15 +52,19 @@ export const verb = defineVerb({
     quiet: { type: 'boolean', short: 'q', about: 'no progress, only the id' },
     authfile: AUTH_FILE,
   },
-  operands: { usage: 'IMAGE [IMAGE...]', min: 1, max: Infinity },
+  operands: { usage: '[TRANSPORT:]IMAGE [[TRANSPORT:]IMAGE...]', min: 1, max: Infinity },
   example: 'glasspod pull busybox:1.36',
-  async run({ options: { platform, quiet, squash, authfile }, operands, agent }) {
-    const logins = openLogins(authfile)
+  async run({ options, operands, agent }) {
+    if (parseExplain(options) !== undefined && operands.some(isElsewhere))
+      throw badFlag('--explain tells of pulls from a registry', 'glasspod pull --explain REGISTRY/IMAGE')
+    const { platform, quiet, squash, authfile } = options
+    const settings = { platform, quiet, squash, logins: openLogins(authfile) }
+    const fetches = operands.map((text) => planFetch(text, settings))
     const client = await agent()
     let code = 0
-    for (const image of operands) {
+    for (const fetch of fetches) {
       try {
-        print(await pullImage(client, { image, platform, quiet, squash, logins }))
+        for (const id of await fetch(client)) print(id)
       } catch (error) {
         const failed = reportError(error, false)
         code = code === 0 ? failed : code

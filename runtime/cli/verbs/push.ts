@@ -1,30 +1,62 @@
+import { formOf, isPlace, parseTransport, type Place } from '../../../images/transport.ts'
 import type { PullEvent } from '../api.ts'
-import { segment } from '../client.ts'
+import { writeArchive } from '../archive/output.ts'
+import { openDestination } from '../archive/place.ts'
+import { segment, type Client } from '../client.ts'
 import { openLogins } from '../logins.ts'
 import { print } from '../output.ts'
 import { followTransfer } from '../transfer.ts'
 import { AUTH_FILE, defineVerb } from '../verb.ts'
+
+interface Push {
+  image: string
+  quiet: boolean
+  agent: () => Promise<Client>
+}
+
+const pushToRegistry = async (
+  { image, quiet, agent }: Push,
+  destination: string | undefined,
+  authfile: string | undefined,
+): Promise<void> => {
+  const logins = openLogins(authfile)
+  const client = await agent()
+  // An id is no reference, and has no registry of its own: the agent says so.
+  const headers = await logins.headersFor(destination ?? image).catch(() => logins.headers)
+  // Without a tag the API takes all of them; a command means latest, as docker's and podman's do.
+  const tag = destination !== undefined || /[:@][^/]*$/.test(image) ? undefined : 'latest'
+  const events = client.lines<PullEvent>(`/images/${segment(image)}/push`, { query: { destination, tag }, headers })
+  await followTransfer(events, {
+    quiet,
+    take: ({ aux }) => {
+      if (aux?.Digest !== undefined) print(aux.Digest)
+    },
+  })
+}
+
+/** The digest is told by who keeps the manifest: all but docker-archive. */
+const pushToPlace = async ({ image, agent }: Push, place: Place): Promise<void> => {
+  let digest: string | undefined
+  await writeArchive(openDestination(place), async () => {
+    const body = { Images: [image], Form: formOf(place), Reference: place.reference ?? '' }
+    const archive = await (await agent()).download('/glasspod/images/archive', body)
+    digest = archive.headers.get('glasspod-digest')
+    return archive.body
+  })
+  if (digest !== undefined) print(digest)
+}
 
 export const verb = defineVerb({
   options: {
     quiet: { type: 'boolean', short: 'q', about: 'no progress, only the digest' },
     authfile: AUTH_FILE,
   },
-  operands: { usage: 'IMAGE [DESTINATION]', min: 1, max: 2 },
+  operands: { usage: 'IMAGE [[TRANSPORT:]DESTINATION]', min: 1, max: 2 },
   example: 'glasspod push busybox:1.36 registry.example.com/tools/busybox:1',
   async run({ options: { quiet, authfile }, operands: [image = '', destination], agent }) {
-    const logins = openLogins(authfile)
-    const client = await agent()
-    // An id is no reference, and has no registry of its own: the agent says so.
-    const headers = await logins.headersFor(destination ?? image).catch(() => logins.headers)
-    // Without a tag the API takes all of them; a command means latest, as docker's and podman's do.
-    const tag = destination !== undefined || /[:@][^/]*$/.test(image) ? undefined : 'latest'
-    const events = client.lines<PullEvent>(`/images/${segment(image)}/push`, { query: { destination, tag }, headers })
-    await followTransfer(events, {
-      quiet,
-      take: ({ aux }) => {
-        if (aux?.Digest !== undefined) print(aux.Digest)
-      },
-    })
+    const push = { image, quiet, agent }
+    const transport = destination === undefined ? undefined : parseTransport(destination)
+    if (transport !== undefined && isPlace(transport)) await pushToPlace(push, transport)
+    else await pushToRegistry(push, transport?.name, authfile)
   },
 })

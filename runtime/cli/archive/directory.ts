@@ -5,8 +5,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { statSync } from 'node:fs'
-import { errnoOf, Failure } from '../errors.ts'
-import { STDERR, write } from './output.ts'
+import { PassThrough } from 'node:stream'
+import { errnoOf, Failure } from '../../errors.ts'
+import { STDERR, write } from '../output.ts'
+
+const CHUNK = 1024 * 1024
 
 const checkDirectory = (path: string): void => {
   let kind = 'it is no directory'
@@ -28,19 +31,32 @@ USERS
 GROUPS`
 const ATTRIBUTES = ['--xattrs', '--xattrs-include=*', '--xattrs-exclude=security.selinux']
 
-/** @throws Failure `cli.file`, at the end too, where something of it could not be read or changed meanwhile. */
+/** @throws Failure `cli.file`, and at the end `cli.tar`, where something of it could not be read or changed meanwhile. */
 export const readDirectory = (path: string): AsyncIterable<Uint8Array> => {
   checkDirectory(path)
-  const child = spawn('sh', ['-c', MAPPED, 'sh', ...FLAGS, ...ATTRIBUTES, '-C', path, '.'], {
+  return runTar(path, ['sh', '-c', MAPPED, 'sh', ...FLAGS, ...ATTRIBUTES, '-C', path, '.'])
+}
+
+/** These files of a directory, behind their links. @throws Failure as readDirectory. */
+export const readTar = (path: string, names: readonly string[]): AsyncIterable<Uint8Array> =>
+  runTar(path, ['tar', ...FLAGS, '--dereference', '-C', path, '--', ...names])
+
+const runTar = (path: string, [program = '', ...args]: readonly string[]): AsyncIterable<Uint8Array> => {
+  const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, LC_ALL: 'C' },
   })
   let said = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
+  // At once: when a child exits, what nobody has begun to read is thrown away.
+  const tar = child.stdout.pipe(new PassThrough({ highWaterMark: CHUNK }))
   const closed = once(child, 'close') as Promise<[number | null, string | null]>
+  closed.catch(() => undefined)
   return (async function* () {
-    yield* child.stdout as AsyncIterable<Uint8Array>
-    const [code, signal] = await closed
+    yield* tar as AsyncIterable<Uint8Array>
+    const [code, signal] = await closed.catch((error: unknown) => {
+      throw new Failure(`${program}: ${errnoOf(error) ?? String(error)}`, { id: 'cli.tar', try: `install ${program}` })
+    })
     if (code !== 0)
       throw new Failure(`${path} cannot be read as a whole`, {
         id: 'cli.tar',

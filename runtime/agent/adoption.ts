@@ -5,6 +5,7 @@ import { isHeld } from './alive.ts'
 import type { Container, Containers } from './containers.ts'
 import { endTree } from './end-tree.ts'
 import type { Leaves } from './leaves.ts'
+import type { Losses } from './losses.ts'
 import { monitorFiles, openInput, readEnding } from './monitored.ts'
 import type { Pods } from './pods.ts'
 import type { Restarts } from './restarts.ts'
@@ -14,19 +15,21 @@ interface Parts {
   pods: Pods
   containers: Containers
   leaves: Leaves
+  losses: Losses
   restarts: Restarts
   supervisor: Supervisor
 }
 
 export const adopt = (parts: Parts): void => {
-  const { pods, containers } = parts
+  const { pods, containers, losses } = parts
   for (const path of [...containers.remains, ...pods.remains]) rmSync(path, { recursive: true, force: true })
   for (const container of containers.all.values()) adoptContainer(parts, container)
   for (const pod of pods.all.values())
-    if (pod.implicit && containers.inPod(pod).length === 0) void pods.remove(pod)
+    if (!pod.implicit) void losses.follow(pod)
+    else if (containers.inPod(pod).length === 0) void pods.remove(pod)
     else if (mayStartAgain(containers.inPod(pod))) continue
     else if (pod.pause !== undefined && !pods.isRunning(pod)) void pods.stop(pod)
-    else if (pod.implicit && containers.inPod(pod).every(({ isRunning }) => !isRunning)) void pods.stop(pod)
+    else if (containers.inPod(pod).every(({ isRunning }) => !isRunning)) void pods.stop(pod)
 }
 
 /** Then their next start finds out whether the pod lives, and takes away what is left of it. */

@@ -4,6 +4,7 @@ import { Containers, type Container } from './containers.ts'
 import { Discards } from './discards.ts'
 import { Execs } from './execs.ts'
 import { Images } from './images.ts'
+import { Losses } from './losses.ts'
 import { Leaves } from './leaves.ts'
 import { monitorFiles } from './monitored.ts'
 import { Network } from './network.ts'
@@ -26,6 +27,7 @@ export class Agent {
   readonly leaves: Leaves
   readonly restarts: Restarts
   readonly stops: Stops
+  readonly losses: Losses
   readonly supervisor: Supervisor
   readonly execs: Execs
   readonly traces = new Traces()
@@ -47,6 +49,7 @@ export class Agent {
     this.leaves = new Leaves(this)
     this.restarts = new Restarts(this)
     this.stops = new Stops(this)
+    this.losses = new Losses(this)
     this.supervisor = new Supervisor(this)
     this.execs = new Execs(this)
   }
@@ -83,7 +86,7 @@ export class Agent {
   /** Stops all that runs, each within its seconds. */
   async stopAll(seconds: number): Promise<void> {
     await Promise.all(
-      [...this.containers.all.values()].map((container) => this.stops.stop(container, seconds, 'agent stop')),
+      [...this.containers.all.values()].map((container) => this.stops.stop(container, seconds, { verb: 'agent stop' })),
     )
     for (const pod of this.pods.all.values()) if (this.pods.isRunning(pod)) await this.pods.stop(pod)
   }

@@ -24,7 +24,14 @@ export const readBaseline = (places: Places, pod: PodRecord, hasMemory: boolean)
 const since = (now: number | undefined, before: number | undefined): number | undefined =>
   now === undefined || before === undefined ? undefined : Math.max(0, now - before)
 
-export const readDeath = (record: ContainerRecord, pod: PodRecord, places: Places, ending: Ending): Death => {
+interface Dead {
+  record: ContainerRecord
+  pod: PodRecord
+  /** See Evidence. */
+  processOne: number | undefined
+}
+
+export const readDeath = ({ record, pod, processOne }: Dead, places: Places, ending: Ending): Death => {
   const { baseline = {}, asked } = record
   const podOom = since(readPodOom(places, pod), baseline.podOom)
   const podLimit = places.pod === undefined ? undefined : readNumber(`${places.pod}/memory.max`)
@@ -34,6 +41,7 @@ export const readDeath = (record: ContainerRecord, pod: PodRecord, places: Place
     ...(ending.exitCode === undefined ? {} : { exitCode: ending.exitCode }),
     ...(ending.signal === undefined ? {} : { signal: ending.signal }),
     ...(asked === undefined ? {} : { asked }),
+    ...(processOne === undefined ? {} : { processOne }),
     ...(places.leaf === undefined ? {} : readLeafEvents(places.leaf)),
     ...(podOom === undefined ? {} : { podOom }),
     ...(podLimit === undefined ? {} : { podLimit }),

@@ -9,7 +9,10 @@ export const stopPod = async (
   pod: PodRecord,
   { seconds, verb = 'pod stop', watch }: { seconds: number; verb?: string; watch?: Watch | undefined },
 ): Promise<void> => {
-  await Promise.all(agent.containers.inPod(pod).map((container) => agent.stops.stop(container, seconds, verb, watch)))
+  await Promise.all(
+    agent.containers.inPod(pod).map((container) => agent.stops.stop(container, seconds, { verb }, watch)),
+  )
+  await agent.losses.settled(pod)
   await agent.pods.stop(pod, watch)
   agent.supervisor.onEnd()
 }
@@ -18,6 +21,7 @@ export const stopPod = async (
 export const removePod = async (agent: Agent, pod: PodRecord, watch?: Watch): Promise<void> => {
   const containers = agent.containers.inPod(pod)
   await Promise.all(containers.map((container) => agent.supervisor.remove(container, true, watch)))
+  await agent.losses.settled(pod)
   await agent.pods.remove(pod, watch)
   agent.supervisor.onEnd()
 }

@@ -33,9 +33,14 @@ export class Pods {
   private readonly starting = new Map<string, Promise<void>>()
   /** Addresses that are given back while nobody waits, by their pods' ids. */
   private readonly leaving = new Map<string, Promise<void>>()
+  private readonly ending = new Set<string>()
   private readonly node: Node
   private readonly network: Network
   private readonly discards: Discards
+  /** Called when the pause process of one runs that is not for one container alone. */
+  onRunning: (pod: PodRecord) => void = () => undefined
+  /** Ends what is left of a pod whose pause process is gone. */
+  endRest: (pod: PodRecord, watch?: Watch) => Promise<void> = (pod, watch) => this.stop(pod, watch)
 
   constructor(node: Node, network: Network, discards: Discards) {
     this.node = node
@@ -120,7 +125,12 @@ export class Pods {
   }
 
   isRunning(pod: PodRecord): boolean {
-    return pod.pause !== undefined && isAlive(pod.pause)
+    return pod.pause !== undefined && pod.lost === undefined && isAlive(pod.pause)
+  }
+
+  /** Somebody ends it at this moment, and means to. */
+  isEnding({ id }: PodRecord): boolean {
+    return this.ending.has(id)
   }
 
   cgroup(pod: PodRecord): string | undefined {
@@ -129,9 +139,10 @@ export class Pods {
 
   /** Starts the pause process and wires the network; containers that start at once wait for one start. */
   start(pod: PodRecord, watch?: Watch): Promise<void> {
-    if (this.isRunning(pod)) return Promise.resolve()
+    // First: its pause process runs before all of it is there.
     const running = this.starting.get(pod.id)
     if (running !== undefined) return running
+    if (this.isRunning(pod)) return Promise.resolve()
     const start = this.run(pod, watch).finally(() => this.starting.delete(pod.id))
     this.starting.set(pod.id, start)
     return start
@@ -145,6 +156,7 @@ export class Pods {
       hostname: pod.hostname,
       share: pod.share,
       network: pod.network,
+      watched: !pod.implicit,
       memory: this.sharesMemory(pod),
       memoryVolumes: (pod.memoryVolumes ?? []).map(({ name, size }) => ({
         path: `${this.volumes(pod)}/${name}`,
@@ -187,12 +199,14 @@ export class Pods {
 
   private async run(pod: PodRecord, watch?: Watch): Promise<void> {
     // Its pause process was killed, by whomever: what it left goes first, and whoever is still in the old namespaces.
-    if (pod.pause !== undefined) await this.stop(pod, watch)
+    if (pod.pause !== undefined || pod.lost !== undefined) await this.endRest(pod, watch)
+    delete pod.lost
     // The network of the node takes the longest at first: it comes up while the pause process does.
     if (pod.network === 'bridge') this.network.ensure().catch(() => undefined)
     await this.leaving.get(pod.id)
     try {
       await executeSteps(this.plan(pod), this.execution(pod, watch))
+      if (!pod.implicit) this.onRunning(pod)
     } catch (error) {
       delete pod.ip
       this.records.write(pod)
@@ -330,12 +344,13 @@ export class Pods {
    */
   async stop(pod: PodRecord, watch?: Watch, goes = false): Promise<void> {
     // The end of a namespace takes its interfaces along: the plugin then has an address to give back, and no more.
+    this.ending.add(pod.id)
     if (pod.pause !== undefined) signalProcess(pod.pause, 'SIGKILL')
     const execution = this.execution(pod, watch)
     // A port that was published must be free when this is over; and who watches is to see it all.
     if (goes && pod.pause !== undefined && pod.publish.length === 0 && watch === undefined)
       execution.effects['network.detach'] = () => this.detachLater(pod)
-    const failures = await undoSteps(this.plan(pod), execution)
+    const failures = await undoSteps(this.plan(pod), execution).finally(() => this.ending.delete(pod.id))
     delete pod.ip
     if (!goes) this.records.write(pod)
     if (failures.length > 0) throw failures[0]

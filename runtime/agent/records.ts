@@ -51,6 +51,8 @@ export interface ContainerRecord {
   asked?: Asked
   /** Why the last run ended. */
   death?: Death
+  /** How the run before this one ended, where its policy has started it again (Kubernetes’ lastState). */
+  last?: { exitCode: number | undefined; finishedAt: string | undefined; reason: string | undefined }
   /** Where this run's part of the log starts, in bytes. */
   logStart: number
   /** How often its policy has started it since somebody did. */
@@ -79,6 +81,8 @@ export interface PodRecord {
   resources?: OciResources
   created: string
   pause?: ProcessIdentity
+  /** Its last pause process, where that ended and nobody had asked for it; until the pod is started again. */
+  lost?: { pid: number; at: string }
   ip?: string
   /** It was removed, and is here until its address is given back. */
   goes?: true

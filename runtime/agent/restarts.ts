@@ -17,7 +17,12 @@ export const stopSignal = ({ record: { body, stopSignal: ofImage = 'SIGTERM' } }
 /** As with Docker: SIGHUP by `kill` may end it, but is not meant to. */
 const wasAskedToEnd = (container: Container): boolean => {
   const { asked } = container.record
-  return asked !== undefined && [signalNumber('SIGKILL'), stopSignal(container)].includes(asked.signal)
+  // Of a pod that lost its pause process: the policy decides.
+  return (
+    asked !== undefined &&
+    asked.lostPause === undefined &&
+    [signalNumber('SIGKILL'), stopSignal(container)].includes(asked.signal)
+  )
 }
 
 export class Restarts {
@@ -68,6 +73,7 @@ export class Restarts {
     clearTimeout(this.waiting.get(record.id)?.timer)
     this.waiting.delete(record.id)
     delete record.restart
+    delete record.last
     record.restarts = 0
     if (record.status === 'restarting') record.status = 'exited'
   }

@@ -6,11 +6,14 @@ import { isAlive, signalProcess } from '../kernel/processes.ts'
 import { planKillHard, planSignal, planThaw, planWait } from '../plan/lifecycle.ts'
 import type { Step } from '../plan/step.ts'
 import { parseSignal, signalNumber } from '../spec/signals.ts'
+import type { Asked } from '../see/certificate.ts'
 import { atMost } from './at-most.ts'
 import type { Container, Containers } from './containers.ts'
 import type { Leaves } from './leaves.ts'
 import { notRunning } from './monitored.ts'
 import { stopSignal, type Restarts } from './restarts.ts'
+
+type Who = Pick<Asked, 'verb' | 'lostPause'>
 
 export class Stops {
   private readonly containers: Containers
@@ -24,8 +27,8 @@ export class Stops {
   }
 
   /** On disk before it is done: the agent may die in between. */
-  private noteAsked(container: Container, verb: string, signal: number): void {
-    container.record.asked = { verb, signal, at: new Date().toISOString() }
+  private noteAsked(container: Container, who: Who, signal: number): void {
+    container.record.asked = { ...who, signal, at: new Date().toISOString() }
     this.containers.save(container)
   }
 
@@ -47,7 +50,7 @@ export class Stops {
   async kill(container: Container, word = 'SIGKILL', verb = 'kill', watch?: Watch): Promise<void> {
     if (container.isRestarting && (await this.restarts.cancel(container))) return
     const steps = this.planKill(container, word)
-    this.noteAsked(container, verb, parseSignal(word))
+    this.noteAsked(container, { verb }, parseSignal(word))
     await executeSteps(steps, { effects: {}, watch })
   }
 
@@ -58,16 +61,16 @@ export class Stops {
   }
 
   /**
-   * Asks, waits `seconds` (for ever where they are negative), then kills. Resolves when it has ended. `verb`: who asks,
-   * for the death certificate.
+   * Asks, waits `seconds` (for ever where they are negative), then kills. Resolves when it has ended. `who` asks: for
+   * the death certificate.
    */
-  async stop(container: Container, seconds = 10, verb = 'stop', watch?: Watch): Promise<void> {
+  async stop(container: Container, seconds = 10, who: Who = { verb: 'stop' }, watch?: Watch): Promise<void> {
     if (await this.restarts.cancel(container)) return
     if (!container.isRunning) return
     container.watch = watch
     const ended = new Promise<void>((resolve) => container.events.once('end', resolve))
     const steps = this.planStop(container, seconds)
-    this.noteAsked(container, verb, stopSignal(container))
+    this.noteAsked(container, who, stopSignal(container))
     await executeSteps(steps, {
       effects: {
         'container.wait': () => atMost(ended, seconds).then(() => undefined),
@@ -85,7 +88,8 @@ export class Stops {
 
   private killAtOnce(container: Container, verb?: string): void {
     const { asked } = container.record
-    if (verb !== undefined || asked === undefined) this.noteAsked(container, verb ?? 'stop', signalNumber('SIGKILL'))
+    if (verb !== undefined || asked === undefined)
+      this.noteAsked(container, { verb: verb ?? 'stop' }, signalNumber('SIGKILL'))
     else {
       asked.killedAt = new Date().toISOString()
       this.containers.save(container)

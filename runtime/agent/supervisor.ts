@@ -12,6 +12,7 @@ import type { Container, Containers } from './containers.ts'
 import { readBaseline, readDeath } from './death.ts'
 import { endTree } from './end-tree.ts'
 import type { Leaves } from './leaves.ts'
+import type { Losses } from './losses.ts'
 import { monitorFiles, openInput, prepareRun, releaseInput, type Ending, whenEnded } from './monitored.ts'
 import type { Pods } from './pods.ts'
 import type { ContainerRecord, PodRecord } from './records.ts'
@@ -24,6 +25,7 @@ interface Parts extends StartParts {
   leaves: Leaves
   restarts: Restarts
   stops: Stops
+  losses: Losses
 }
 
 /** So long what removes itself is kept for the clients that want its output and exit code and have not asked yet. */
@@ -40,6 +42,7 @@ export class Supervisor {
   private readonly leaves: Leaves
   private readonly restarts: Restarts
   private readonly stops: Stops
+  private readonly losses: Losses
   private readonly starting = new Map<string, Promise<void>>()
   /** Called after each end; the agent uses it to see whether it is needed any more. */
   onEnd: () => void = () => undefined
@@ -51,6 +54,7 @@ export class Supervisor {
     this.restarts = parts.restarts
     this.restarts.attempt = (container) => this.startAgain(container)
     this.stops = parts.stops
+    this.losses = parts.losses
     this.parts = parts
   }
 
@@ -71,7 +75,9 @@ export class Supervisor {
   /** By its policy. A failure is in its record. */
   private async startAgain(container: Container): Promise<void> {
     if (!container.isRestarting) return
-    container.record.restarts++
+    const { record } = container
+    record.restarts++
+    record.last = { exitCode: record.exitCode, finishedAt: record.finishedAt, reason: record.death?.reason }
     await this.startAlone(container).catch(() => undefined)
   }
 
@@ -174,10 +180,13 @@ export class Supervisor {
     const { exitCode, finishedAt } = ending
     record.status = 'exited'
     record.finishedAt = finishedAt
+    // The agent notes a start when it hears of it: by then a short run may be over.
+    if (record.startedAt !== undefined && record.startedAt > finishedAt) record.startedAt = finishedAt
     if (exitCode === undefined) record.error = 'the monitor was killed: how the container ended is unknown'
     else record.exitCode = exitCode
     const pod = this.pods.get(record.podId)
-    record.death = readDeath(record, pod, this.leaves.places(record, pod), ending)
+    const processOne = pod.share.includes('pid') ? this.losses.lostPid(pod) : undefined
+    record.death = readDeath({ record, pod, processOne }, this.leaves.places(record, pod), ending)
     container.input?.destroy()
     container.input = undefined
     const isFollowed = this.restarts.note(

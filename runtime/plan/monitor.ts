@@ -16,8 +16,8 @@ export const LOG_HEADER = 32
 export const EXIT_RECORD = 24
 
 export const PUMP_BUFFER = 32 * 1024
-/** Where the monitor keeps its named pipe, above all that it closes. */
-const ALIVE_FD = 100
+/** Where a program that stays keeps its named pipe, above all that it closes. */
+export const ALIVE_FD = 100
 /** Where it keeps the master of a terminal, for whoever resizes it. */
 export const MASTER_FD = 101
 /** Where it keeps the pipe whose end tells the pumps that the container has ended. */
@@ -30,7 +30,7 @@ export interface MonitorFiles {
   directory: string
 }
 
-/** A named pipe that the monitor holds open: a reader sees its end when the monitor is gone, however it went. */
+/** A named pipe that a program that stays holds open: a reader sees its end when that is gone, however it went. */
 export const ALIVE = 'alive'
 export const EXIT = 'exit'
 export const LOG = 'log'
@@ -55,15 +55,13 @@ const fifo = (path: string, descriptor: string, id: string): Call[] => {
   ]
 }
 
-export const planAlive = ({ directory }: MonitorFiles): Call[] => {
-  const made = fifo(`${directory}/${ALIVE}`, 'alive', 'monitor.alive')
-  const call = calls('monitor.alive', 'fifo(7)')
+/** `who`: of the monitor, or of the pause process. */
+export const planAlive = ({ directory }: MonitorFiles, who: 'monitor' | 'pause' = 'monitor'): Call[] => {
+  const made = fifo(`${directory}/${ALIVE}`, 'alive', `${who}.alive`)
+  const call = calls(`${who}.alive`, 'fifo(7)')
+  const why = `A named pipe held open: whoever reads it learns the moment the ${who === 'pause' ? 'pause process' : who} ends.`
   return [
-    ...made.map((made, index) =>
-      index === 0
-        ? { ...made, why: 'A named pipe held open: whoever reads it learns the moment the monitor ends.' }
-        : made,
-    ),
+    ...made.map((made, index) => (index === 0 ? { ...made, why } : made)),
     call('dup3', [{ load: 'alive' }, ALIVE_FD, flags('O_CLOEXEC')]),
     call('close', [{ load: 'alive' }]),
   ]

@@ -13,6 +13,8 @@ export interface PodInput {
   /** Namespaces that its containers share. */
   share: readonly ('net' | 'ipc' | 'uts' | 'pid')[]
   network: 'bridge' | 'none' | 'host'
+  /** Whether its end is to be learnt of: containers that share a pod end with its pause process. */
+  watched: boolean
   /** Whether containers share memory too: not where there is only one. */
   memory: boolean
   /** Memory that containers share as a directory. */
@@ -142,7 +144,7 @@ const planPodCgroup = ({ path, controllers, limits }: NonNullable<PodInput['cgro
   },
 ]
 
-const planPauseStep = ({ directory, hostname, share, network, mappedIds, cgroup }: PodInput): Step => {
+const planPauseStep = ({ directory, hostname, share, network, mappedIds, cgroup, watched }: PodInput): Step => {
   const ownNetwork = network !== 'host' && share.includes('net')
   return {
     kind: 'enter',
@@ -158,6 +160,7 @@ const planPauseStep = ({ directory, hostname, share, network, mappedIds, cgroup 
       mappedIds,
       ownPid: share.includes('pid'),
       cgroupProcs: cgroup === undefined ? undefined : `${cgroup.path}/pause/cgroup.procs`,
+      watchedIn: watched ? directory : undefined,
     }),
     undo: {
       ...call('pod.end', 'Namespaces end with their last process.', 'kill(2)', 'pod.end', {}),

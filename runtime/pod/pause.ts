@@ -6,7 +6,7 @@ import { calls, type Call } from '../init/call.ts'
 import { AT_FDCWD, LAST_FD, NULL, flags } from '../init/uapi.ts'
 import { planUnshare } from '../kernel/namespaces.ts'
 import { planHostname, planLoopback } from '../kernel/own-network.ts'
-import { planFatal, planBegin, planTellPid } from '../plan/monitor.ts'
+import { ALIVE_FD, planAlive, planBegin, planFatal, planTellPid } from '../plan/monitor.ts'
 
 export interface PauseInput {
   /** Set in the pod's UTS namespace; none: it shares its parent's. */
@@ -19,6 +19,8 @@ export interface PauseInput {
   ownPid: boolean
   /** cgroup.procs of its leaf, if there are cgroups. */
   cgroupProcs: string | undefined
+  /** Directory where it holds a named pipe open, if somebody is to learn of its end. */
+  watchedIn: string | undefined
 }
 
 const SIGNAL_MASK_SIZE = 8
@@ -28,14 +30,15 @@ const signalSet = (...numbers: number[]): bigint => numbers.reduce((set, n) => s
 const SIGINT = 2
 const SIGTERM = 15
 
-export const planPause = ({ hostname, ownNetwork, mappedIds, ownPid, cgroupProcs }: PauseInput): Call[] => [
+export const planPause = ({ hostname, ownNetwork, mappedIds, ownPid, cgroupProcs, watchedIn }: PauseInput): Call[] => [
   ...(ownPid ? planProcessOne() : []),
   ...(cgroupProcs === undefined ? [] : planEnter(cgroupProcs)),
+  ...(watchedIn === undefined ? [] : planAlive({ directory: watchedIn }, 'pause')),
   ...planTellPid(),
   ...planBegin('pause'),
   ...(hostname === undefined ? [] : planHostname(hostname)),
   ...(ownNetwork ? planLoopback(mappedIds) : []),
-  ...planSleep(),
+  ...planSleep(watchedIn !== undefined),
   ...planFatal(),
 ]
 
@@ -77,11 +80,12 @@ const planEnter = (path: string): Call[] => {
   ]
 }
 
-const planSleep = (): Call[] => {
+const planSleep = (isWatched: boolean): Call[] => {
   const call = calls('pause.wait', 'sigwaitinfo(2)')
   const set = { words: [signalSet(SIGINT, SIGTERM)], shown: '[INT TERM]' }
   return [
-    call('close_range', [0, LAST_FD, 0]),
+    call('close_range', [0, isWatched ? ALIVE_FD - 1 : LAST_FD, 0]),
+    ...(isWatched ? [call('close_range', [ALIVE_FD + 1, LAST_FD, 0])] : []),
     call('rt_sigprocmask', [flags('SIG_BLOCK'), set, NULL, SIGNAL_MASK_SIZE]),
     call('rt_sigtimedwait', [set, NULL, NULL, SIGNAL_MASK_SIZE], 'Wait to be told to stop.', {
       tolerate: ['EINTR'],

@@ -48,7 +48,14 @@ export const planNetworkHolder = (runDir: string, mappedIds: number): Enter => (
   see: 'glasspod graph',
   argv: ['unshare', '--net', '--'],
   program: `${runDir}/net-holder`,
-  inside: planPause({ hostname: undefined, ownNetwork: true, mappedIds, ownPid: false, cgroupProcs: undefined }),
+  inside: planPause({
+    hostname: undefined,
+    ownNetwork: true,
+    mappedIds,
+    ownPid: false,
+    cgroupProcs: undefined,
+    watchedIn: undefined,
+  }),
   undo: planEnd('kill $NODE_NETWORK'),
 })
 

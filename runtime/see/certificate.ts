@@ -15,6 +15,8 @@ export interface Asked {
   at: string
   /** When the patience of `stop` ended and it was killed. */
   killedAt?: string
+  /** Pid of the pause process without which its pod could not go on; then nobody but glasspod itself has asked. */
+  lostPause?: number
 }
 
 export interface Evidence extends LeafEvents {
@@ -22,6 +24,8 @@ export interface Evidence extends LeafEvents {
   exitCode?: number
   signal?: number
   asked?: Asked
+  /** Pid of the pause process that ended unasked, where that was process 1 of the PID namespace of this one too. */
+  processOne?: number
   /** How often in this run the pod's own limit was hit, and that limit in bytes. */
   podOom?: number
   podLimit?: number
@@ -63,13 +67,20 @@ const describeNoOom = ({ memory, machineOomKills }: Evidence): string => {
   return 'and without the memory controller nobody can say whether by the OOM killer'
 }
 
+const byWhom = ({ verb, lostPause }: Asked): string => (lostPause === undefined ? `glasspod ${verb}` : 'glasspod')
+
+const because = ({ lostPause }: Asked): string =>
+  lostPause === undefined ? '' : `, because the pause process of its pod (pid ${lostPause}) had been ended from outside`
+
 const describeKill = (evidence: Evidence): string => {
-  const { asked } = evidence
+  const { asked, processOne } = evidence
   if (asked?.killedAt !== undefined) {
     const seconds = Math.round((Date.parse(asked.killedAt) - Date.parse(asked.at)) / 1000)
-    return `glasspod ${asked.verb} asked with ${signalName(asked.signal)}, waited ${seconds} s, and killed it`
+    return `${byWhom(asked)} asked with ${signalName(asked.signal)}, waited ${seconds} s, and killed it${because(asked)}`
   }
-  if (asked?.signal === SIGKILL) return `glasspod ${asked.verb} killed it`
+  if (asked?.signal === SIGKILL) return `${byWhom(asked)} killed it${because(asked)}`
+  if (processOne !== undefined)
+    return `the kernel ended it with its PID namespace: process 1 of that, the pause process of its pod (pid ${processOne}), had been ended from outside`
   if (wasOomKilled(evidence)) return `the OOM killer ended it: ${describeLimit(evidence)}${describePeak(evidence)}`
   return `killed by SIGKILL from outside: not by glasspod, ${describeNoOom(evidence)}`
 }
@@ -77,7 +88,8 @@ const describeKill = (evidence: Evidence): string => {
 const describeSignal = (evidence: Evidence, signal: number): string => {
   const name = signalName(signal)
   if (signal === SIGKILL) return describeKill(evidence)
-  if (evidence.asked?.signal === signal) return `${name} ended it, which glasspod ${evidence.asked.verb} had sent`
+  if (evidence.asked?.signal === signal)
+    return `${name} ended it, which ${byWhom(evidence.asked)} had sent${because(evidence.asked)}`
   return FAULTS[name] === undefined
     ? `${name} ended it, which glasspod had not sent`
     : `${name} ended it: ${FAULTS[name]}`
@@ -89,7 +101,7 @@ const describeExit = (evidence: Evidence, code: number): string => {
   const shell = code > 128 && code <= 128 + 64 ? ` (as a shell says it of ${signalName(code - 128)})` : ''
   return [
     `it ended by itself with exit code ${code}${shell}`,
-    ...(asked === undefined ? [] : [`glasspod ${asked.verb} had sent ${signalName(asked.signal)}`]),
+    ...(asked === undefined ? [] : [`${byWhom(asked)} had sent ${signalName(asked.signal)}${because(asked)}`]),
   ].join('; ')
 }
 

@@ -39,7 +39,7 @@ export const containerRoutes = (agent: Agent): Route[] => {
     route('POST', '/containers/{id}/stop', async (request) => {
       const container = find(request)
       if (!container.isUp) return new Status(304)
-      await agent.stops.stop(container, secondsOf(request.query), 'stop', watchOf(request))
+      await agent.stops.stop(container, secondsOf(request.query), { verb: 'stop' }, watchOf(request))
       return undefined
     }),
     route('POST', '/containers/{id}/restart', async (request) => {
@@ -53,7 +53,7 @@ export const containerRoutes = (agent: Agent): Route[] => {
           status: 409,
           exitCode: 125,
         })
-      await agent.stops.stop(container, secondsOf(request.query), 'restart', watchOf(request))
+      await agent.stops.stop(container, secondsOf(request.query), { verb: 'restart' }, watchOf(request))
       await agent.supervisor.start(container, watchOf(request))
       return undefined
     }),

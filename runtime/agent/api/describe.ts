@@ -2,7 +2,7 @@
 import type { Image } from '../../../images/image.ts'
 import type { Agent } from '../agent.ts'
 import type { Container } from '../containers.ts'
-import type { PodRecord } from '../records.ts'
+import type { ContainerRecord, PodRecord } from '../records.ts'
 import { readMemoryEvents } from '../../kernel/cgroups/events.ts'
 import type { HostConfig } from '../../spec/create-body.ts'
 import { phaseOf } from '../../spec/manifest/phase.ts'
@@ -89,6 +89,12 @@ export const portsOf = async (agent: Agent, pod: PodRecord | undefined) =>
 const describeSwap = (config: HostConfig | null | undefined) =>
   config?.Memory && !config.MemorySwap ? { MemorySwap: config.Memory * 2 } : {}
 
+/** How the run before ended, where a policy has started it again. */
+const describeLast = ({ last }: ContainerRecord) =>
+  last === undefined
+    ? null
+    : { ExitCode: last.exitCode ?? null, FinishedAt: last.finishedAt ?? '', Reason: last.reason ?? '' }
+
 export const inspectContainer = async (agent: Agent, container: Container) => {
   const { record, directory } = container
   const { body } = record
@@ -121,6 +127,7 @@ export const inspectContainer = async (agent: Agent, container: Container) => {
     ImageName: record.image.name,
     LogPath: `${directory}/log`,
     RestartCount: record.restarts,
+    LastState: describeLast(record),
     Driver: record.driver ?? 'overlay',
     Platform: 'linux',
     Mounts: (body.HostConfig?.Binds ?? []).map((bind) => {
@@ -158,23 +165,32 @@ export const inspectContainer = async (agent: Agent, container: Container) => {
   }
 }
 
+const describeLoss = ({ lost }: PodRecord): string =>
+  lost === undefined
+    ? ''
+    : `its pause process (pid ${lost.pid}) had been ended from outside at ${lost.at}: its containers are ended too`
+
 export const summarisePod = async (agent: Agent, pod: PodRecord) => {
   const containers = agent.containers.inPod(pod)
   const running = containers.filter(({ isRunning }) => isRunning).length
   const paused = containers.filter((container) => agent.leaves.isPaused(container)).length
-  const status = !agent.pods.isRunning(pod)
-    ? containers.some(({ record }) => record.status === 'exited')
-      ? 'Exited'
-      : 'Created'
-    : paused > 0 && paused === running
-      ? 'Paused'
-      : running === containers.length
-        ? 'Running'
-        : 'Degraded'
+  const isEnding = pod.lost !== undefined && running > 0
+  const status = isEnding
+    ? 'Degraded'
+    : !agent.pods.isRunning(pod)
+      ? containers.some(({ record }) => record.status === 'exited')
+        ? 'Exited'
+        : 'Created'
+      : paused > 0 && paused === running
+        ? 'Paused'
+        : running === containers.length
+          ? 'Running'
+          : 'Degraded'
   return {
     Id: pod.id,
     Name: pod.name,
     Status: status,
+    Reason: describeLoss(pod),
     Phase: phaseOf(containers.map(({ record: { status, exitCode } }) => ({ status, exitCode }))),
     Created: pod.created,
     Hostname: pod.hostname,

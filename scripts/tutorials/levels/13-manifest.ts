@@ -127,10 +127,10 @@ echo $phase; glasspod down job.yaml >/dev/null`,
     },
     {
       say: {
-        en: 'Now pause is killed. The containers run on, in namespaces that nobody can join by pause any more. A kubelet looks every second, ends them and makes a new sandbox; glasspod does so when a container is next started: so end the web server too.',
-        zh: '现在杀掉 pause。容器照常运行，只是再也没人能通过 pause 加入这些命名空间。kubelet 每秒查看一次，会结束它们并重建沙箱；glasspod 在下一次启动容器时这样做：所以把网页服务器也结束掉。',
+        en: 'Now pause alone is killed. Its containers run on, in namespaces that nobody can join by pause any more. A kubelet looks every second, ends them and makes a new sandbox; glasspod hears of it at once, by a pipe that pause held open, and does the same. They get SIGTERM and ten seconds, for process 1 without a handler drops it (level 04). (Descriptor 9 keeps the old namespace, or its number could be given to the next.)',
+        zh: '现在只杀掉 pause。容器照常运行，只是再也没人能通过 pause 加入这些命名空间。kubelet 每秒查看一次，会结束它们并重建沙箱；glasspod 靠 pause 一直开着的一个管道当场得知，也这样做。它们先收到 SIGTERM，有十秒的时间：没有处理函数的 1 号进程会丢掉它（见第 04 级）。（描述符 9 留住旧的命名空间，免得它的编号给了下一个。）',
       },
-      run: 'old=$(readlink /proc/$pause/ns/net)\nkill -KILL $pause; kill -KILL $again\nuntil third=$(field .State.Pid); [ $third -gt 0 ] && [ $third != $again ]; do sleep 0.1; done\nnext=$(pod InfraPid); echo "$old $(readlink /proc/$third/ns/net)"',
+      run: 'exec 9</proc/$pause/ns/net; old=$(readlink /proc/$pause/ns/net)\nkill -KILL $pause\nuntil third=$(field .State.Pid); [ $third -gt 0 ] && [ $third != $again ]; do sleep 0.1; done\nnext=$(pod InfraPid); echo "$old $(readlink /proc/$third/ns/net)"',
       check: async (see) => {
         const net = see.namespace(await see.pid('third'), 'net')
         const isNew = net !== '' && net !== (await see.value('old'))

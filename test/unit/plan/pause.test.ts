@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { readComm, readIdentity, readPss } from '../../../runtime/kernel/processes.ts'
+import { isHeld, whenReleased } from '../../../runtime/agent/alive.ts'
 import { whenGone } from '../../../runtime/agent/when-gone.ts'
 import { launchProgram } from '../../../runtime/launch.ts'
 import { planPause } from '../../../runtime/pod/pause.ts'
@@ -8,7 +9,14 @@ import { useDirectory } from '../agent/temporary.ts'
 import { strace } from './strace.ts'
 
 const { fresh } = useDirectory()
-const plain = { hostname: undefined, ownNetwork: false, mappedIds: 1, ownPid: false, cgroupProcs: undefined }
+const plain = {
+  hostname: undefined,
+  ownNetwork: false,
+  mappedIds: 1,
+  ownPid: false,
+  cgroupProcs: undefined,
+  watchedIn: undefined,
+}
 
 describe('the pause program', () => {
   it('tells its pid, closes everything, and waits', () => {
@@ -34,6 +42,7 @@ describe('the pause program', () => {
       mappedIds: 65537,
       ownPid: true,
       cgroupProcs: '/g/cgroup.procs',
+      watchedIn: '/p',
     })
     expect(
       strace(whole)
@@ -46,6 +55,10 @@ describe('the pause program', () => {
       one: rt_sigaction(SIGCHLD, {sa_handler=SIG_IGN, sa_mask=[], sa_flags=0}, NULL, 8)
       $cgroup.procs = openat(AT_FDCWD, "/g/cgroup.procs", O_WRONLY|O_CLOEXEC)
       write($cgroup.procs, "0", 1)
+      mknodat(AT_FDCWD, "/p/alive", S_IFIFO|0600) ?EEXIST
+      $alive = openat(AT_FDCWD, "/p/alive", O_RDWR|O_CLOEXEC)
+      dup3($alive, 100, O_CLOEXEC)
+      close($alive)
       sethostname("höst", 5)
       $socket = socket(AF_INET, SOCK_DGRAM, IPPROTO_IP)
       ioctl($socket, SIOCSIFFLAGS, {ifr_name="lo", ifr_flags=IFF_UP})
@@ -54,7 +67,9 @@ describe('the pause program', () => {
       sysctl.net.ipv4.ip_unprivileged_port_start: goto next
       $sysctl = openat(AT_FDCWD, "/proc/sys/net/ipv4/ping_group_range", O_WRONLY|O_CLOEXEC) ?ENOENT|EACCES|EROFS|EPERM -> sysctl.net.ipv4.ping_group_range
       write($sysctl, "0 65536", 7) ?any
-      sysctl.net.ipv4.ping_group_range: goto next"
+      sysctl.net.ipv4.ping_group_range: goto next
+      close_range(0, 99, 0)
+      close_range(101, ~0U, 0)"
     `)
   })
 
@@ -67,12 +82,37 @@ describe('the pause program', () => {
     expect(identity !== undefined && (await whenGone(identity))).toBe(true)
   })
 
+  it('holds a named pipe open for whoever is to learn of its end, and nothing else', async () => {
+    const directory = fresh()
+    mkdirSync(directory)
+    const pid = await launchProgram({
+      prefix: [],
+      calls: planPause({ ...plain, watchedIn: directory }),
+      file: `${directory}/pause`,
+    })
+    expect(readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`))).toEqual([
+      `${directory}/alive`,
+    ])
+    expect(isHeld(`${directory}/alive`)).toBe(true)
+    const released = whenReleased(`${directory}/alive`)
+    process.kill(pid, 'SIGKILL')
+    await released
+    expect(isHeld(`${directory}/alive`)).toBe(false)
+  })
+
   it('makes a pod’s namespaces of a user namespace', async ({ skip }) => {
     const allowed = readFileSync('/proc/sys/user/max_user_namespaces', 'utf8').trim() !== '0'
     skip(!allowed, 'missing capability: user namespaces')
     const pid = await launchProgram({
       prefix: ['unshare', '--user', '--map-root-user', '--net', '--uts', '--'],
-      calls: planPause({ hostname: 'shop', ownNetwork: true, mappedIds: 65537, ownPid: true, cgroupProcs: undefined }),
+      calls: planPause({
+        hostname: 'shop',
+        ownNetwork: true,
+        mappedIds: 65537,
+        ownPid: true,
+        cgroupProcs: undefined,
+        watchedIn: undefined,
+      }),
       file: fresh(),
     })
     try {

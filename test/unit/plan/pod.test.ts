@@ -9,6 +9,7 @@ const input: PodInput = {
   hostname: 'shop',
   share: ['net', 'ipc', 'uts'],
   network: 'bridge',
+  watched: true,
   memory: true,
   cgroup: { path: '/g/pod', controllers: ['cpu', 'memory'], limits: [] },
   mappedIds: 65537,

@@ -44,6 +44,16 @@ describe('SIGKILL', () => {
       'killed by SIGKILL from outside: not by glasspod, not by the OOM killer (it was not called on this machine meanwhile)',
     ],
     [
+      'of the kernel, when the pause process was process 1 of all',
+      { ...killed, memory: quiet, processOne: 12 },
+      'the kernel ended it with its PID namespace: process 1 of that, the pause process of its pod (pid 12), had been ended from outside',
+    ],
+    [
+      'of glasspod, because its pod could not go on',
+      { ...killed, asked: { verb: 'pod', lostPause: 12, signal: 15, at, killedAt: '2025-01-01T00:00:10.004Z' } },
+      'glasspod asked with SIGTERM, waited 10 s, and killed it, because the pause process of its pod (pid 12) had been ended from outside',
+    ],
+    [
       'of nobody knows whom',
       { ...killed, machineOomKills: 1 },
       'killed by SIGKILL from outside: not by glasspod, and without the memory controller nobody can say whether by the OOM killer',
@@ -75,6 +85,10 @@ describe('another end', () => {
     [
       { exitCode: 143, signal: 15, asked: { verb: 'stop', signal: 15, at } },
       'SIGTERM ended it, which glasspod stop had sent',
+    ],
+    [
+      { exitCode: 7, asked: { verb: 'pod', lostPause: 12, signal: 15, at } },
+      'it ended by itself with exit code 7; glasspod had sent SIGTERM, because the pause process of its pod (pid 12) had been ended from outside',
     ],
     [{}, 'unknown: its monitor was killed, so nobody has its exit status'],
     [

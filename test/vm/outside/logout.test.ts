@@ -9,8 +9,12 @@ let image = ''
 const untilNoSession = () =>
   until('pod has no session', async () => !/\bpod\b/.test(await asRoot('loginctl list-sessions --no-legend')), 60_000)
 
+const removeAll = () => asPod('glasspod ps -aq | xargs -r glasspod rm -f')
+
 beforeAll(async () => {
   image = await makeImage()
+  // a run that was cut off may have left some
+  await removeAll()
 })
 afterAll(async () => {
   await asRoot('loginctl enable-linger pod')
@@ -18,7 +22,7 @@ afterAll(async () => {
     'the manager of pod is back',
     async () => (await tryAsPod('systemctl --user is-active -q -- -.slice')).exitCode === 0,
   )
-  await asPod('glasspod rm -f -a || glasspod ps -aq | xargs -r glasspod rm -f')
+  await removeAll()
 })
 
 test('a container outlives the logout of a user who lingers, and the next login finds it', async () => {

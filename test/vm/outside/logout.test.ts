@@ -5,9 +5,13 @@ import { until } from '../../fixtures/glasspod-until.ts'
 
 let image = ''
 
-/** systemd lets the manager live for UserStopDelaySec (10 s) after the last session. */
+/** Of class `user`, a login; the manager of a user who lingers is listed too, and lives for UserStopDelaySec (10 s) more. */
 const untilNoSession = () =>
-  until('pod has no session', async () => !/\bpod\b/.test(await asRoot('loginctl list-sessions --no-legend')), 60_000)
+  until(
+    'pod has no session',
+    async () => !/\bpod\b.*\buser\b/.test(await asRoot('loginctl list-sessions --no-legend')),
+    60_000,
+  )
 
 const removeAll = () => asPod('glasspod ps -aq | xargs -r glasspod rm -f')
 

@@ -1,6 +1,7 @@
 /** Ends the node of a root directory by force: holder, agent, and whatever is left in its namespaces and its cgroup. */
 import { existsSync, readFileSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
 import { errnoOf, Failure } from '../errors.ts'
+import { readText } from '../kernel/cgroups/files.ts'
 import { killAll, removeTree } from '../kernel/cgroups/leaf.ts'
 import { isAlive, readIdentity } from '../kernel/processes.ts'
 import { noteFile, readHolder, type HolderNote } from './launch-holder.ts'
@@ -68,7 +69,10 @@ const killCgroup = async (directory: string): Promise<void> => {
   await until({
     watched: [events],
     timeoutMs: END_MS,
-    probe: () => (/^populated 0$/m.test(readFileSync(events, 'utf8')) ? true : undefined),
+    probe: () => {
+      const text = readText(events)
+      return text === undefined || /^populated 0$/m.test(text) ? true : undefined
+    },
   })
 }
 

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeRoot, type TestRoot } from '../fixtures/glasspod.ts'
 import { pushLayout, startRegistry, type RunningRegistry } from '../fixtures/registry.ts'
 import { buildPackageImage, listPackage, type PackageImage } from '../fixtures/package-image.ts'
+import { patiently } from '../fixtures/patience.ts'
 
 const PROGRAM = new URL('../../scripts/apply-layer', import.meta.url).pathname
 /** A setuid program, file capabilities, hard links, long names, many symbolic links, names beyond ASCII. */
@@ -142,7 +143,7 @@ describe.runIf(isPossible)('unpacked trees [needs umoci, podman, attr, dpkg]', (
 
   test.each(PACKAGES)(
     'of %s are those of umoci and podman',
-    { timeout: 180_000 },
+    { timeout: patiently(180_000) },
     async (name, format, compression) => {
       const paths = listPackage(name)
       if (paths === undefined) throw new Error(`${name} is not installed`)

@@ -2,7 +2,7 @@
  * One cgroup directory a pod, a leaf a container (cgroups(7)): made by mkdir, filled before the container's first
  * account, ended by cgroup.kill, removed by rmdir. Names of files are the kernel's.
  */
-import { existsSync, readdirSync, rmdirSync } from 'node:fs'
+import { readdirSync, rmdirSync } from 'node:fs'
 import { errnoOf } from '../../errors.ts'
 import { parseFlat, parseWords, readText, writeText } from './files.ts'
 import { PRESSURES, readPressures } from './pressure.ts'
@@ -12,24 +12,38 @@ const KILL = 'cgroup.kill'
 
 export const readMembers = (directory: string): number[] => parseWords(readText(`${directory}/${PROCS}`)).map(Number)
 
+/** The directory is gone, or goes just now: systemd removes that of a scope as soon as nobody is in it. */
+const isGone = (error: unknown): boolean => ['ENOENT', 'ENODEV'].includes(errnoOf(error) ?? '')
+
 /** Ends every process of the directory and below at once; false where the kernel has no cgroup.kill (before 5.14). */
 export const killAll = (directory: string): boolean => {
-  if (!existsSync(`${directory}/${KILL}`)) return false
-  writeText(`${directory}/${KILL}`, '1')
-  return true
+  try {
+    writeText(`${directory}/${KILL}`, '1')
+    return true
+  } catch (error) {
+    if (isGone(error)) return false
+    throw error
+  }
+}
+
+/** None where it is gone: a container may end while the tree is read. */
+const subdirectories = (directory: string): string[] => {
+  try {
+    return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))
+  } catch (error) {
+    if (isGone(error)) return []
+    throw error
+  }
 }
 
 /** Removes the directory and what is below it; cgroupfs takes rmdir only. Busy for a moment after its last process. */
 export const removeTree = (directory: string): boolean => {
-  if (!existsSync(directory)) return true
-  for (const entry of readdirSync(directory, { withFileTypes: true }))
-    if (entry.isDirectory()) removeTree(`${directory}/${entry.name}`)
+  for (const name of subdirectories(directory)) removeTree(`${directory}/${name}`)
   try {
     rmdirSync(directory)
     return true
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return true
-    return false
+    return isGone(error)
   }
 }
 
@@ -75,16 +89,6 @@ const readFacts = (directory: string): Record<string, string> => {
     if (avg10 !== undefined) facts[`${kind}.pressure some avg10`] = `${avg10}`
   }
   return facts
-}
-
-/** None where it is gone: a container may end while the tree is read. */
-const subdirectories = (directory: string): string[] => {
-  try {
-    return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return []
-    throw error
-  }
 }
 
 /** The tree below a directory as the kernel has it now. */

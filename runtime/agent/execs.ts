@@ -78,8 +78,21 @@ export class Execs {
   }
 
   /** Makes its log, so that a client can follow it from the first byte. */
-  prepare(exec: Exec, watch?: Watch): Promise<void> {
-    return executeSteps(planExecFiles(exec.directory), { effects: {}, watch })
+  async prepare(exec: Exec, watch?: Watch): Promise<void> {
+    try {
+      await executeSteps(planExecFiles(exec.directory), { effects: {}, watch })
+    } catch (error) {
+      this.fail(exec, error)
+      throw error
+    }
+  }
+
+  /** Nothing of it runs, and nothing of it stays. */
+  private fail(exec: Exec, error: unknown): void {
+    exec.state = 'exited'
+    exec.exitCode = error instanceof Failure ? (error.facts.exitCode ?? 125) : 125
+    exec.events.emit('failed')
+    rmSync(exec.directory, { recursive: true, force: true })
   }
 
   /** What starts it; it is not made by asking. */
@@ -143,10 +156,7 @@ export class Execs {
         },
       })
     } catch (error) {
-      exec.state = 'exited'
-      exec.exitCode = error instanceof Failure ? (error.facts.exitCode ?? 125) : 125
-      exec.events.emit('failed')
-      rmSync(directory, { recursive: true, force: true })
+      this.fail(exec, error)
       throw error
     }
     exec.state = 'running'

@@ -11,7 +11,8 @@ export interface Moment {
   changes: Change[]
 }
 
-export type Answer = 'go' | 'leave'
+/** `go` with an id: until that step is the next, nobody is asked. */
+export type Answer = { go: true; to?: string | undefined } | { go: false }
 
 /** After these the command itself runs, and what follows is its end. */
 const LAST = ['container.init', 'exec.init']
@@ -22,17 +23,24 @@ export class Stepping {
   private readonly waiting: ((go: boolean) => void)[] = []
   private pid: number | undefined
   private state: KernelState | undefined
+  /** Another program has begun since: it is compared with the agent, whose child it is. */
+  private fresh = false
+  private target: string | undefined
 
   /** True: make it. */
-  ask(inside: Before | undefined, tell: (moment: Moment) => void): Promise<boolean> {
+  ask(id: string, inside: Before | undefined, tell: (moment: Moment) => void): Promise<boolean> {
+    if (inside !== undefined) this.pid = inside.pid
+    this.fresh ||= inside?.group === 0
     if (this.mode === 'over') return Promise.resolve(true)
     if (this.mode === 'leaving') {
       this.mode = 'over'
       return Promise.resolve(false)
     }
+    if (this.target !== undefined && this.target !== id) return Promise.resolve(true)
+    this.target = undefined
     return new Promise((resolve) => {
       this.waiting.push(resolve)
-      tell(this.observe(inside))
+      void this.observe().then(tell)
     })
   }
 
@@ -41,16 +49,16 @@ export class Stepping {
     const asked = this.waiting.shift()
     if (asked === undefined) return false
     // What is made is taken back, and nobody is asked whether.
-    if (answer === 'leave') this.mode = 'over'
-    asked(answer === 'go')
+    if (!answer.go) this.mode = 'over'
+    else this.target = answer.to
+    asked(answer.go)
     return true
   }
 
-  /** A step inside a program begins at its group 0: then it is compared with the agent, whose child it is. */
-  private observe(inside: Before | undefined): Moment {
-    if (inside !== undefined) this.pid = inside.pid
-    const state = this.pid === undefined ? undefined : readState(this.pid)
-    const last = inside?.group === 0 ? readState('self') : this.state
+  private async observe(): Promise<Moment> {
+    const state = this.pid === undefined ? undefined : await readState(this.pid)
+    const last = this.fresh ? await readState('self') : this.state
+    this.fresh = false
     this.state = state
     if (this.pid === undefined || state === undefined) return { changes: [] }
     return { pid: this.pid, state, changes: last === undefined ? [] : compareStates(last, state) }
@@ -66,7 +74,8 @@ export class Stepping {
 
   /** Who answers is gone: as if they had left. */
   leave(): void {
-    if (this.mode === 'over' || this.answer('leave')) return
+    this.target = undefined
+    if (this.mode === 'over' || this.answer({ go: false })) return
     this.mode = 'leaving'
   }
 }

@@ -45,7 +45,7 @@ export class Traces {
         before:
           stepping &&
           ((step, inside) =>
-            stepping.ask(inside, (moment) =>
+            stepping.ask(idOf(steps[step], inside?.group), inside, (moment) =>
               tell({ list, before: step, ...(inside === undefined ? {} : { group: inside.group }), ...moment }),
             )),
         innerDone: (step, { group, micros }) => {
@@ -95,6 +95,9 @@ export class Traces {
     this.all.get(token)?.end()
   }
 }
+
+const idOf = (step: Parameters<Watch>[0][number] | undefined, group: number | undefined): string =>
+  (step?.kind === 'enter' && group !== undefined ? groupCalls(step.inside)[group]?.id : step?.id) ?? ''
 
 /** The program has become what it was to become, so its last step is made, which cannot say so. */
 const unheard = (step: Parameters<Watch>[0][number] | undefined, heard: ReadonlySet<number> = new Set()): number[] => {

@@ -122,6 +122,8 @@ export interface ExplainedStep {
   text: string
   /** Of a step inside a program: which of its processes makes it. */
   process?: string
+  /** And whether that process has closed its reports: nothing is told of it then, and nothing stops before it. */
+  unheard?: true
   calls?: ExplainedCall[]
   inside?: ExplainedStep[]
 }

@@ -2,6 +2,7 @@ import { EXPLAIN_OPTIONS } from './explain/options.ts'
 
 /** The flags of `run` and `create`, named as podman and docker name them. */
 import { LIMIT_OPTIONS, RESTART_OPTION } from './limit-options.ts'
+import { STEP_OPTIONS } from './step/options.ts'
 
 export const CREATE_OPTIONS = {
   ...LIMIT_OPTIONS,
@@ -64,7 +65,7 @@ export const CREATE_OPTIONS = {
 export const RUN_OPTIONS = {
   ...CREATE_OPTIONS,
   detach: { type: 'boolean', short: 'd', about: 'run in the background, print the id' },
-  step: { type: 'boolean', about: 'stop before each step, show what the last one changed, and wait for a key' },
+  ...STEP_OPTIONS,
 } as const
 
 export const CONTAINER_OPERANDS = { usage: 'IMAGE [COMMAND [ARG...]]', min: 1, max: Infinity, endFlags: true }

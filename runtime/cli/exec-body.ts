@@ -2,9 +2,11 @@
 import { type Surroundings, makeEnv } from './create-body.ts'
 import { EXPLAIN_OPTIONS } from './explain/options.ts'
 import type { Operands, Values } from './options.ts'
+import { STEP_OPTIONS } from './step/options.ts'
 
 export const EXEC_OPTIONS = {
   ...EXPLAIN_OPTIONS,
+  ...STEP_OPTIONS,
   detach: { type: 'boolean', short: 'd', about: 'run in the background' },
   env: { type: 'list', short: 'e', metavar: 'KEY[=VALUE]', about: 'set a variable, or pass on ours' },
   'env-file': { type: 'list', metavar: 'FILE', about: 'read variables from a file' },

@@ -36,10 +36,15 @@ const formatRow = (left: string, about: string): string => {
     : [left, ...lines.map((line) => indent + line)].join('\n')
 }
 
+const formatValue = (option: Option): string => {
+  if (option.type === 'boolean') return ''
+  if (option.type === 'optional') return `[=${option.metavar}]`
+  return ` ${option.metavar}${option.type === 'list' ? '...' : ''}`
+}
+
 const formatFlag = (name: string, option: Option): string =>
   formatRow(
-    `  ${option.short === undefined ? '   ' : `-${option.short},`} --${name}` +
-      (option.type === 'boolean' ? '' : ` ${option.metavar}${option.type === 'list' ? '...' : ''}`),
+    `  ${option.short === undefined ? '   ' : `-${option.short},`} --${name}` + formatValue(option),
     option.about,
   )
 

@@ -56,17 +56,17 @@ export const invoke = async (entry: VerbEntry, args: string[], root: string | un
       write(STDOUT, formatVerbHelp(entry, verb))
       return 0
     }
-    return await runVerb(verb, { options: values, operands, ...(await openRoot(root)) })
+    return await runVerb(entry.name, verb, { options: values, operands, ...(await openRoot(root)) })
   } catch (error) {
     return reportError(error, json)
   }
 }
 
 /** With --explain each step is told as it is made. */
-const runVerb = async (verb: Verb, invocation: Parameters<Verb['run']>[0]): Promise<number> => {
-  if ('step' in verb.options && (invocation.options as Record<string, unknown>)['step'] === true) {
+const runVerb = async (name: string, verb: Verb, invocation: Parameters<Verb['run']>[0]): Promise<number> => {
+  if ('step' in verb.options && (invocation.options as Record<string, unknown>)['step'] !== undefined) {
     const { stepVerb } = await import('./step/verb.ts')
-    return stepVerb(verb, invocation)
+    return stepVerb(name, verb, invocation)
   }
   if (!('explain' in verb.options)) return (await verb.run(invocation)) ?? 0
   const format = parseExplain(invocation.options)

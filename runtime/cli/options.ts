@@ -14,6 +14,8 @@ interface Described {
 export type Option = Described &
   (
     | { type: 'boolean' }
+    /** With a value only as `--flag=value`; undefined where it is not given, '' where it has none. */
+    | { type: 'optional'; metavar: string }
     | { type: 'integer'; metavar: string }
     | { type: 'string' | 'list'; metavar: string; choices?: readonly string[] }
   )
@@ -66,7 +68,10 @@ const tokenize = (args: string[], options: OptionTable) =>
     options: Object.fromEntries(
       Object.entries(options).map(([name, { type, short }]) => [
         name,
-        { type: type === 'boolean' ? 'boolean' : 'string', ...(short === undefined ? {} : { short }) },
+        {
+          type: type === 'boolean' || type === 'optional' ? 'boolean' : 'string',
+          ...(short === undefined ? {} : { short }),
+        },
       ]),
     ),
     strict: false,
@@ -117,6 +122,7 @@ const parseValue = (flag: string, option: Option, text: string | undefined): str
     if (/^(false|0)$/i.test(text)) return false
     throw badFlag(`${flag} is on or off: it takes true or false, not "${text}"`)
   }
+  if (option.type === 'optional') return text ?? ''
   if (text === undefined) throw badFlag(`${flag} needs a value: ${flag} ${option.metavar}`)
   if (option.type === 'integer') {
     if (!/^-?\d{1,15}$/.test(text)) throw badFlag(`${flag} takes a whole number, not "${text}"`)

@@ -5,10 +5,12 @@ import { LIMIT_OPTIONS, makeLimits } from './limit-options.ts'
 import { EXPLAIN_OPTIONS } from './explain/options.ts'
 import { badFlag } from './options.ts'
 import type { Values } from './options.ts'
+import { STEP_OPTIONS } from './step/options.ts'
 
 export const POD_OPTIONS = {
   ...LIMIT_OPTIONS,
   ...EXPLAIN_OPTIONS,
+  ...STEP_OPTIONS,
   'add-host': { type: 'list', metavar: 'NAME:IP', about: 'add a line to /etc/hosts' },
   hostname: { type: 'string', metavar: 'NAME', about: 'host name in the pod' },
   label: { type: 'list', short: 'l', metavar: 'KEY[=VALUE]', about: 'attach a label' },

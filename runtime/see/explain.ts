@@ -29,6 +29,8 @@ export interface ExplainedStep {
   text: string
   /** Which of the program's processes makes it. */
   process?: string
+  /** And whether that process has closed its reports: nothing is told of it then, and nothing stops before it. */
+  unheard?: true
   calls?: ExplainedCall[]
   inside?: ExplainedStep[]
 }
@@ -75,7 +77,7 @@ const explainCall = (call: Call): ExplainedCall => {
 
 /** Calls of one step are one step here, with a line a call. */
 export const explainCalls = (list: readonly Call[]): ExplainedStep[] =>
-  groupCalls(list).map(({ id, why, man, see, process, calls }) => ({
+  groupCalls(list).map(({ id, why, man, see, process, heard, calls }) => ({
     id,
     kind: 'syscall',
     why,
@@ -84,6 +86,7 @@ export const explainCalls = (list: readonly Call[]): ExplainedStep[] =>
     undo: undoOf(id),
     text: calls.map(formatCall).join('\n'),
     process,
+    ...(heard ? {} : { unheard: true as const }),
     calls: calls.map(explainCall),
   }))
 

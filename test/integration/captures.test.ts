@@ -19,10 +19,13 @@ afterAll(async () => {
 describe('the screens of docs/see-through.md', () => {
   test('are there', () => expect(captures.length).toBeGreaterThan(2))
 
-  test.each(captures)('$command', async ({ command, from, screen }) => {
+  test.each(captures)('$command', async ({ command, keys, screen, ...part }) => {
     const words = command.split(' ').slice(1)
-    const { stdout, stderr } = await root.glasspod(words.map((word) => (word === 'busybox' ? root.image : word)))
-    const shown = cutScreen(`${stderr}${stdout}`, from)
+    const { stdout, stderr } = await root.glasspod(
+      words.map((word) => (word === 'busybox' ? root.image : word)),
+      keys === undefined ? {} : { input: `${keys.replaceAll(',', '\n')}\n` },
+    )
+    const shown = cutScreen(`${stderr}${stdout}`, part)
       .replaceAll(root.dir, '/home/you/.local/share/glasspod')
       .replaceAll(root.image, 'busybox')
     screens.push(shown)

@@ -2,54 +2,16 @@
 import { existsSync, readFileSync, readlinkSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { makeRoot, readAgentPid } from '../fixtures/glasspod.ts'
+import { stepped } from '../fixtures/stepped.ts'
 
 const root = makeRoot()
 
 beforeAll(() => root.seedImage())
 afterAll(() => root.teardown())
 
-const PROMPT = '[Enter] make it   s state   q leave and undo   ? help\n'
-
-/** A run that stops: what it says until it waits, and a key for it. */
-const step = (flags: readonly string[], command: readonly string[]) => {
-  const child = root.spawn(['run', '--network', 'none', '--step', ...flags, root.image, ...command], 'pipe')
-  let said = ''
-  let heard: () => void = () => undefined
-  child.stderr.on('data', (chunk: Buffer) => {
-    said += chunk.toString()
-    heard()
-  })
-  child.stderr.on('end', () => heard())
-  /** Undefined: it asks no more. */
-  const screen = async (): Promise<string | undefined> => {
-    while (!said.includes(PROMPT)) {
-      if (child.stderr.readableEnded) return undefined
-      await new Promise<void>((resolve) => (heard = resolve))
-    }
-    const end = said.indexOf(PROMPT) + PROMPT.length
-    const shown = said.slice(0, end)
-    said = said.slice(end)
-    return shown
-  }
-  const press = (key: string): Promise<string | undefined> => {
-    child.stdin?.write(`${key}\n`)
-    return screen()
-  }
-  return {
-    child,
-    screen,
-    press,
-    /** Goes on until this step is the next, and returns its screen. */
-    goTo: async (id: string): Promise<string> => {
-      const asksFor = new RegExp(`^[\\d.]+ ${id.replaceAll('.', '\\.')} `, 'm')
-      let shown = await screen()
-      while (shown !== undefined && !asksFor.test(shown)) shown = await press('')
-      if (shown === undefined) throw new Error(`${id} never came: ${said}`)
-      return shown
-    },
-    readPid: async (): Promise<number> => Number(/^process (\d+)$/m.exec((await press('s')) ?? '')?.[1]),
-  }
-}
+/** A run that stops. */
+const step = (flags: readonly string[], command: readonly string[]) =>
+  stepped(root, ['run', '--network', 'none', '--step', ...flags, root.image, ...command])
 
 /** Device and type of what the process has as its root. */
 const readRoot = (pid: number | 'self') => {

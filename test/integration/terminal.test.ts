@@ -1,38 +1,10 @@
 /** A real terminal on our side (script(1) makes one), and a real one in the container. */
 import { execa } from 'execa'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { BIN, makeRoot, readAgentPid } from '../fixtures/glasspod.ts'
-import { until } from '../fixtures/glasspod-until.ts'
+import { makeRoot, readAgentPid } from '../fixtures/glasspod.ts'
+import { onTerminal } from '../fixtures/on-terminal.ts'
 
 const root = makeRoot()
-const quote = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`
-
-/** A shell on a terminal of 24 rows and 80 columns runs the script, in which `glasspod` is ours. */
-const onTerminal = (script: string) => {
-  const glasspod = [process.execPath, BIN, '--root', root.dir].map(quote).join(' ')
-  const text = `stty rows 24 cols 80; glasspod() { ${glasspod} "$@"; }; ${script}`
-  const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env
-  const child = execa('script', ['-qec', `sh -c ${quote(text)}`, '/dev/null'], {
-    env: { ...env, TERM: 'xterm' },
-    extendEnv: false,
-    reject: false,
-    stdin: 'pipe',
-    stripFinalNewline: false,
-  })
-  let seen = ''
-  child.stdout.on('data', (chunk: Buffer) => (seen += chunk.toString()))
-  return {
-    child,
-    type: (keys: string) => child.stdin.write(keys),
-    untilSeen: (what: string | RegExp) =>
-      until(`the terminal shows ${what}`, () =>
-        typeof what === 'string' ? seen.includes(what) : what.test(seen),
-      ).catch((error: unknown) => {
-        throw new Error(`it shows ${JSON.stringify(seen)}`, { cause: error })
-      }),
-    seen: () => seen,
-  }
-}
 const run = (command: string, flags = '-it --rm') => `glasspod run ${flags} --network none ${root.image} ${command}`
 
 beforeAll(root.seedImage)
@@ -43,25 +15,25 @@ afterAll(root.teardown)
 
 describe('run -it', () => {
   test('tty(1) names a terminal, for all three streams', async () => {
-    const terminal = onTerminal(run(`sh -c 'tty; test -t 0 && test -t 1 && test -t 2 && echo all three'`))
+    const terminal = onTerminal(root, run(`sh -c 'tty; test -t 0 && test -t 1 && test -t 2 && echo all three'`))
     await terminal.child
     expect(terminal.seen()).toMatch(/\/dev\/(pts\/\d+|console)\r+\nall three\r+\n/)
   })
 
   test('its size is ours, for the very first command too', async () => {
-    const terminal = onTerminal(run('stty size'))
+    const terminal = onTerminal(root, run('stty size'))
     await terminal.child
     expect(terminal.seen().trim()).toBe('24 80')
   })
 
   test('our terminal is raw in both directions: a bare line feed of the container stays one', async () => {
-    const terminal = onTerminal(run(`sh -c 'stty -opost; printf "a\\nb\\n"'`))
+    const terminal = onTerminal(root, run(`sh -c 'stty -opost; printf "a\\nb\\n"'`))
     await terminal.child
     expect(terminal.seen()).toContain('a\nb\n')
   })
 
   test('what is typed arrives, and the exit code comes back', async () => {
-    const terminal = onTerminal(`${run('sh')}; echo "code $?"`)
+    const terminal = onTerminal(root, `${run('sh')}; echo "code $?"`)
     await terminal.untilSeen(/[#$] /)
     terminal.type('echo $((6 * 7)); exit 9\r')
     await terminal.child
@@ -71,6 +43,7 @@ describe('run -it', () => {
 
   test('Ctrl-C reaches the foreground process, and only that', async () => {
     const terminal = onTerminal(
+      root,
       `${run(`sh -c 'trap "echo interrupted" INT; echo ready; sleep 1000; echo after'`)}; echo "code $?"`,
     )
     await terminal.untilSeen('ready')
@@ -82,7 +55,7 @@ describe('run -it', () => {
   })
 
   test('Ctrl-D is the end of input', async () => {
-    const terminal = onTerminal(`${run('cat')}; echo "code $?"`)
+    const terminal = onTerminal(root, `${run('cat')}; echo "code $?"`)
     terminal.type('line\r')
     await terminal.untilSeen(/line\r+\nline\r+\n/)
     terminal.type('\u0004')
@@ -95,7 +68,7 @@ describe('run -it', () => {
     const told = 'stty size; [ "$(stty size)" != "50 132" ] || exit'
     const script = run(`sh -c 'told() { ${told}; }; trap told WINCH; echo ready; while :; do sleep 0.1; done'`)
     const resize = `tty=$(tty); (while [ ! -e ${root.dir}.go ]; do sleep 0.05; done; stty -F "$tty" rows 50 cols 132; kill -WINCH 0) &`
-    const terminal = onTerminal(`trap : WINCH; ${resize} ${script}; rm -f ${root.dir}.go`)
+    const terminal = onTerminal(root, `trap : WINCH; ${resize} ${script}; rm -f ${root.dir}.go`)
     await terminal.untilSeen('ready')
     await execa('touch', [`${root.dir}.go`])
     await terminal.untilSeen('50 132')
@@ -103,7 +76,7 @@ describe('run -it', () => {
   })
 
   test('our terminal is as it was afterwards, and works on when the agent is killed', async () => {
-    const terminal = onTerminal(`stty -g; ${run('sh')}; echo "code $?"; stty -g`)
+    const terminal = onTerminal(root, `stty -g; ${run('sh')}; echo "code $?"; stty -g`)
     await terminal.untilSeen(/[#$] /)
     process.kill(await readAgentPid(root), 'SIGKILL')
     terminal.type('echo $((6 * 7))\r')
@@ -125,11 +98,11 @@ describe('run -it', () => {
 describe('exec -it', () => {
   test('has a terminal of its own, and our size', async () => {
     await root.ok(['run', '-d', '--name', 'host', '--network', 'none', root.image, 'sleep', '1000'])
-    const terminal = onTerminal(`glasspod exec -it host sh -c 'tty; exit 3'; echo "code $?"`)
+    const terminal = onTerminal(root, `glasspod exec -it host sh -c 'tty; exit 3'; echo "code $?"`)
     await terminal.child
     expect(terminal.seen()).toMatch(/\/dev\/pts\/\d+\r+\n/)
     expect(terminal.seen()).toContain('code 3')
-    const sized = onTerminal('glasspod exec -it host stty size')
+    const sized = onTerminal(root, 'glasspod exec -it host stty size')
     await sized.child
     expect(sized.seen().trim()).toBe('24 80')
   })

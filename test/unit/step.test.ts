@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { calls } from '../../runtime/init/call.ts'
 import { BEFORE, parseBefore, planReported } from '../../runtime/plan/report.ts'
+import { parseNetwork } from '../../runtime/see/step/network.ts'
 import { compareStates, parseLinks, parseRoutes } from '../../runtime/see/step/state.ts'
 
 const call = calls('some.step', 'setsid(2)')
@@ -39,4 +40,16 @@ test('interfaces and routes as ip(8) would name them', () => {
   const rows =
     'eth0\t00000000\t0100580A\t0003\t0\t0\t0\t00000000\t0\t0\t0\neth0\t0000580A\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n'
   expect(parseRoutes(head + rows)).toEqual(['default via 10.88.0.1 dev eth0', '10.88.0.0/16 dev eth0'])
+})
+
+test('flags and addresses as ip(8) prints them, sysctls as sysctl(8) does', () => {
+  const links = [
+    { ifname: 'lo', flags: ['LOOPBACK', 'UP'], addr_info: [{ local: '127.0.0.1', prefixlen: 8 }] },
+    { ifname: 'eth0', flags: ['BROADCAST'] },
+  ]
+  expect(parseNetwork(`${JSON.stringify(links)}\nnet.ipv4.ping_group_range = 0\t65535\n`)).toEqual({
+    links: ['lo <LOOPBACK,UP>', 'eth0 <BROADCAST>'],
+    addresses: ['127.0.0.1/8 dev lo'],
+    sysctls: ['net.ipv4.ping_group_range = 0 65535'],
+  })
 })

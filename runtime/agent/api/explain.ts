@@ -127,11 +127,15 @@ const explainOne = async (agent: Agent, verb: string, { query }: Request): Promi
   }
 }
 
-const explainPodVerb = (agent: Agent, verb: string, { query }: Request): Part[] => {
+const explainPodVerb = async (agent: Agent, verb: string, { query }: Request): Promise<Part[]> => {
   const pod = agent.pods.find(query.get('name') ?? '')
   const running = agent.pods.isRunning(pod)
-  if (verb === 'pod-start') return running ? [] : [{ when: NOW, steps: agent.pods.plan(pod) }]
   const containers = agent.containers.inPod(pod)
+  if (verb === 'pod-start') {
+    const idle = containers.filter(({ isRunning }) => !isRunning)
+    const starts = await Promise.all(idle.map((container) => agent.supervisor.plan(container, pod)))
+    return [{ when: NOW, steps: [...(running ? [] : agent.pods.plan(pod)), ...starts.flat()] }]
+  }
   const stops = containers.flatMap((container) =>
     container.isRunning ? agent.stops.planStop(container, secondsOf(query)) : [],
   )
@@ -207,7 +211,8 @@ export const explainRoutes = (agent: Agent): Route[] => [
   route('POST', '/glasspod/trace/{token}/step', ({ params, query }) => {
     const answer = query.get('do')
     if (answer !== 'go' && answer !== 'leave') throw new Failure('do is go or leave', { id: 'trace.step', status: 400 })
-    agent.traces.answer(params['token'] ?? '', answer)
+    const to = query.get('to') ?? undefined
+    agent.traces.answer(params['token'] ?? '', answer === 'go' ? { go: true, to } : { go: false })
     return undefined
   }),
   route('POST', '/glasspod/trace/{token}/end', ({ params }) => {

@@ -1,70 +1,142 @@
 /** What is pressed while a step waits: keys of a terminal, or lines of a pipe. */
+import { STDERR, write } from '../output.ts'
 import { FORWARDED } from '../terminal.ts'
 
 export interface Keys {
-  /** The next one; undefined when there will be none. Enter is `n`. */
-  next: () => Promise<string | undefined>
+  /** Of a terminal: one key is one answer, and there is a screen to fill. */
+  readonly isTerminal: boolean
+  /**
+   * The next one; undefined where there will be none: its end, Ctrl-C, a signal. `late` when none came within the
+   * milliseconds.
+   */
+  next: (milliseconds?: number) => Promise<string | undefined>
+  /** Until the next key is asked for, the terminal is as it was. */
+  rest: () => void
+  /** Nothing is read meanwhile, and what a terminal's keys signal is another's to hear. */
+  lend: <T>(use: () => Promise<T>) => Promise<T>
   close: () => void
 }
 
-const CTRL_C = '\u0003'
-const CTRL_D = '\u0004'
+export const LATE = 'late'
+export const ENTER = 'enter'
+export const ERASE = '\u007f'
 
-const keysOf = (text: string, isTerminal: boolean): string[] => {
-  if (!isTerminal) return text.split('\n').map((line) => (line.trim() === '' ? 'n' : line.trim()))
-  return [...text].map((key) => (key === '\r' || key === '\n' ? 'n' : key === CTRL_C || key === CTRL_D ? 'q' : key))
+const NAMES: Record<string, string | undefined> = {
+  '\r': ENTER,
+  '\n': ENTER,
+  '\b': ERASE,
+  '\u0003': undefined, // Ctrl-C
+  '\u0004': undefined, // Ctrl-D
+  '\u001b[6~': ' ',
+  '\u001b[B': 'j',
+  '\u001b[5~': 'b',
+  '\u001b[A': 'k',
 }
 
-export const openKeys = (input: NodeJS.ReadStream = process.stdin): Keys => {
-  const isTerminal = input.isTTY
-  const pressed: string[] = []
-  const waiting: ((key: string | undefined) => void)[] = []
+// eslint-disable-next-line no-control-regex -- a key that sends more than one character begins with ESC
+const KEY = /\x1b\[[\d;]*[A-Za-z~]|\x1bO.|[^]/gu
+
+const nameKey = (typed: string): string | undefined => (typed in NAMES ? NAMES[typed] : typed)
+
+const nameLine = (line: string): string => (line.trim() === '' ? ENTER : line.trim())
+
+/** @param input undefined: nobody presses anything, and only a signal ends it. */
+export const openKeys = (input: NodeJS.ReadStream | undefined): Keys => {
+  const isTerminal = input?.isTTY === true
+  const pressed: (string | undefined)[] = []
+  let asked: ((key: string | undefined) => void) | undefined
   let rest = ''
   let ended = false
-  const take = (keys: string[]) => {
-    for (const key of keys) {
-      const asked = waiting.shift()
-      if (asked === undefined) pressed.push(key)
-      else asked(key)
-    }
+  let lent = false
+  const take = (keys: readonly (string | undefined)[]) => {
+    pressed.push(...keys)
+    if (asked === undefined || pressed.length === 0) return
+    const give = asked
+    asked = undefined
+    give(pressed.shift())
   }
   const onData = (chunk: Buffer) => {
     rest += chunk.toString()
-    if (isTerminal) {
-      const keys = keysOf(rest, true)
-      rest = ''
-      return take(keys)
-    }
-    const end = rest.lastIndexOf('\n')
-    if (end < 0) return
-    const keys = keysOf(rest.slice(0, end), false)
-    rest = rest.slice(end + 1)
-    take(keys)
+    const end = isTerminal ? rest.length : rest.lastIndexOf('\n') + 1
+    const typed = rest.slice(0, end)
+    rest = rest.slice(end)
+    take(isTerminal ? (typed.match(KEY) ?? []).map(nameKey) : typed.split('\n').slice(0, -1).map(nameLine))
   }
   const onEnd = () => {
     ended = true
-    for (const asked of waiting.splice(0)) asked(undefined)
+    asked?.(undefined)
+    asked = undefined
   }
-  const restore = () => void (isTerminal && input.setRawMode(false))
+  const setRaw = (raw: boolean) => void (isTerminal && input?.setRawMode(raw))
+  const restore = () => setRaw(false)
   // Outside a raw terminal a signal ends the wait as the key would: what is made is taken back.
-  const onSignal = () => take(['q'])
+  const onSignal = (name: NodeJS.Signals) => {
+    if (!lent || (name !== 'SIGINT' && name !== 'SIGQUIT')) take([undefined])
+  }
   process.once('exit', restore)
   for (const name of FORWARDED) process.on(name, onSignal)
-  input.on('data', onData).on('end', onEnd).on('error', onEnd)
+  input?.on('data', onData).on('end', onEnd).on('error', onEnd)
   return {
-    next: () => {
-      const key = pressed.shift()
-      if (key !== undefined || ended) return Promise.resolve(key)
+    isTerminal,
+    next: (milliseconds) => {
+      if (pressed.length > 0 || ended) return Promise.resolve(pressed.shift())
       // Raw only while a step waits: the command's own time has Ctrl-C as ever.
-      if (isTerminal) input.setRawMode(true)
-      return new Promise<string | undefined>((resolve) => waiting.push(resolve)).finally(restore)
+      setRaw(true)
+      return new Promise((resolve) => {
+        const timer = milliseconds === undefined ? undefined : setTimeout(() => take([LATE]), milliseconds)
+        asked = (key) => {
+          clearTimeout(timer)
+          resolve(key)
+        }
+      })
+    },
+    rest: restore,
+    lend: async (use) => {
+      lent = true
+      restore()
+      input?.pause()
+      try {
+        return await use()
+      } finally {
+        lent = false
+        input?.resume()
+      }
     },
     close: () => {
       restore()
       process.off('exit', restore)
       for (const name of FORWARDED) process.off(name, onSignal)
-      input.off('data', onData).off('end', onEnd).off('error', onEnd).pause()
+      input?.off('data', onData).off('end', onEnd).off('error', onEnd).pause()
       onEnd()
     },
   }
 }
+
+/** A line, typed key by key; Tab completes a name. Undefined: there will be no more keys. Empty: not after all. */
+export const readLine = async (keys: Keys, prompt: string, names: readonly string[]): Promise<string | undefined> => {
+  write(STDERR, prompt)
+  let text = ''
+  const add = (more: string) => {
+    text += more
+    write(STDERR, more)
+  }
+  for (;;) {
+    const key = await keys.next()
+    if (key === undefined || key === ENTER || key === '\u001b') {
+      write(STDERR, '\n')
+      return key === ENTER ? text.trim() : key === undefined ? undefined : ''
+    }
+    if (key === ERASE) {
+      if (text !== '') write(STDERR, '\b \b')
+      text = text.slice(0, -1)
+    } else if (key === '\t') add(commonStart(names.filter((name) => name.startsWith(text))).slice(text.length))
+    else if (key.length === 1 && key >= ' ') add(key)
+  }
+}
+
+const commonStart = ([first = '', ...others]: readonly string[]): string =>
+  others.reduce((start, name) => {
+    let length = 0
+    while (length < start.length && start[length] === name[length]) length++
+    return start.slice(0, length)
+  }, first)

@@ -1,7 +1,7 @@
 /** What is shown between two steps, so that it and the next question are on one screen of 80 by 24. */
 import type { Moment } from '../api.ts'
 import type { Numbered } from '../explain/steps.ts'
-import { formatProcess, formatStep, type View } from '../explain/text.ts'
+import { formatProcess, formatStep, wrapCode, type View } from '../explain/text.ts'
 import { printable, truncate } from '../table.ts'
 
 const WIDTH = 80
@@ -13,10 +13,13 @@ const GREEN = 32
 const DIM = 2
 const BOLD = 1
 
-export const KEYS = '[Enter] make it   s state   q leave and undo   ? help'
+export const KEYS = '[Enter] make it   g go to   s state   ! shell   a play   q undo   ? help'
 export const HELP = [
   'Enter, n   make this step, and stop before the next',
-  's          what the kernel says of the process that is being made',
+  'g STEP-ID  go on until that step is the next; Tab completes its name',
+  's          what the kernel says of the process that is being made, page by page',
+  '!          a shell in the namespaces of that process; its end leads back here',
+  'a          play: go on by itself, with a pause at each step; any key stops it',
   'q, Ctrl-C  leave: what was made is taken back',
   '?          this help',
 ].join('\n')
@@ -40,14 +43,18 @@ export const formatChanges = ({ changes }: Pick<Moment, 'changes'>, view: View):
     '(s shows the state)',
   )
 
+/** All of it, in full: a noun a paragraph. */
 export const formatState = ({ pid, state }: Moment, view: View): string[] =>
   state === undefined
     ? ['no process is being made yet']
     : [
         view.paint(BOLD, `process ${pid}`),
-        ...Object.entries(state).flatMap(([about, lines]) =>
-          lines.map((line) => truncate(`  ${about}: ${printable(view.names.shorten(line))}`, WIDTH)),
-        ),
+        ...Object.entries(state).flatMap(([about, lines]) => [
+          ...(lines.length === 0 ? [] : [view.paint(BOLD, `  ${about}`)]),
+          ...lines
+            .flatMap((line) => wrapCode(printable(view.names.shorten(line)), WIDTH - 4))
+            .map((line) => `    ${line}`),
+        ]),
       ]
 
 /** @param entered the process that goes on here, where it is another than before. */
@@ -56,5 +63,4 @@ export const formatMoment = (moment: Moment, { step, number }: Numbered, view: V
     ...formatChanges(moment, view),
     ...(entered === undefined ? [] : [formatProcess(entered, view)]),
     ...clip(formatStep(step, number, view).split('\n'), STEP_LINES, view, 'lines (glasspod explain run ...)'),
-    view.paint(DIM, KEYS),
   ].join('\n')

@@ -1,15 +1,19 @@
 /** `--step`: the agent stops before each step and asks; here are the question, on standard error, and the keys. */
 import { randomUUID } from 'node:crypto'
-import type { TraceEvent } from '../api.ts'
+import type { Explanation, TraceEvent } from '../api.ts'
 import type { Client } from '../client.ts'
 import { isColourful, makePaint } from '../colour.ts'
+import { makeExplainRequest } from '../explain/request.ts'
 import { Steps } from '../explain/steps.ts'
-import { makeView, type View } from '../explain/text.ts'
+import { makeView } from '../explain/text.ts'
 import { badFlag } from '../options.ts'
 import { STDERR, write } from '../output.ts'
 import type { Invocation, Verb } from '../verb.ts'
-import { openKeys, type Keys } from './keys.ts'
-import { formatMoment, formatState, HELP, KEYS } from './screen.ts'
+import { openKeys } from './keys.ts'
+import { parseStep } from './options.ts'
+import { listStops } from './plan.ts'
+import { openShell } from './shell.ts'
+import { stopAt, type Decision, type Stage } from './stop.ts'
 
 /** What has another use of the same terminal, or does nothing that could be stopped. */
 const OTHERS = ['interactive', 'tty', 'explain', 'dry-run'] as const
@@ -22,24 +26,23 @@ const assertAlone = (options: Record<string, unknown>): void => {
   throw badFlag(`--step goes without --${other}: ${why}`, 'leave one of them out')
 }
 
-type Question = Extract<TraceEvent, { before: number }>
+const toQuery = (decision: Decision) => ({
+  do: decision.go === 'leave' ? 'leave' : 'go',
+  to: decision.go === 'to' ? decision.id : undefined,
+})
 
-/** Until it is to go on. */
-const ask = async (question: Question, keys: Keys, view: View): Promise<'go' | 'leave'> => {
-  for (;;) {
-    const key = await keys.next()
-    if (key === 'n') return 'go'
-    if (key === 'q' || key === undefined) return 'leave'
-    const text = key === 's' ? formatState(question, view).join('\n') : HELP
-    write(STDERR, `${text}\n${view.paint(2, KEYS)}\n`)
-  }
-}
+type Scene = Omit<Stage, 'view' | 'shell' | 'plan'> & { plan: (client: Client) => Promise<readonly string[]> }
 
-const follow = async (client: Client, token: string, keys: Keys): Promise<() => Promise<void>> => {
+const follow = async (client: Client, token: string, { plan, ...scene }: Scene): Promise<() => Promise<void>> => {
   const events = client.lines<TraceEvent>(`/glasspod/trace/${token}`, { query: { step: true } }, 'GET')
   const hello = await events.next()
   const root = hello.done === true || !('root' in hello.value) ? '' : hello.value.root
-  const view = makeView(makePaint(isColourful(STDERR)), root)
+  const stage: Stage = {
+    ...scene,
+    view: makeView(makePaint(isColourful(STDERR)), root),
+    plan: () => plan(client),
+    shell: (stop) => openShell(client, stop),
+  }
   const steps = new Steps()
   let process: string | undefined
   let hasLeft = false
@@ -54,10 +57,9 @@ const follow = async (client: Client, token: string, keys: Keys): Promise<() => 
       if (found === undefined) continue
       const entered = found.step.process === process ? undefined : found.step.process
       process = found.step.process
-      write(STDERR, `${formatMoment(event, found, view, entered)}\n`)
-      const answer = await ask(event, keys, view)
-      hasLeft = answer === 'leave'
-      await client.post(`/glasspod/trace/${token}/step`, { query: { do: answer } })
+      const decision = await stopAt({ question: event, found, entered }, stage)
+      hasLeft = decision.go === 'leave'
+      await client.post(`/glasspod/trace/${token}/step`, { query: toQuery(decision) })
     }
   })()
   // The verb tells what became of it.
@@ -68,15 +70,29 @@ const follow = async (client: Client, token: string, keys: Keys): Promise<() => 
   }
 }
 
-export const stepVerb = async (verb: Verb, invocation: Invocation<Record<string, unknown>>): Promise<number> => {
+/** Asked for once, when the first step is about to be made: what it needs (an image) is there by then. */
+const planOf = (name: string, { options, operands }: Invocation<Record<string, unknown>>): Scene['plan'] => {
+  let plan: Promise<readonly string[]> | undefined
+  return (client) =>
+    (plan ??= client
+      .post<Explanation>('/glasspod/explain', makeExplainRequest(name, options, operands))
+      .then(({ steps }) => listStops(steps)))
+}
+
+export const stepVerb = async (
+  name: string,
+  verb: Verb,
+  invocation: Invocation<Record<string, unknown>>,
+): Promise<number> => {
   assertAlone(invocation.options)
-  const keys = openKeys()
+  const play = parseStep(String(invocation.options['step']))
+  const keys = openKeys(play.playing && !process.stdin.isTTY ? undefined : process.stdin)
   let end: () => Promise<void> = () => Promise.resolve()
   try {
     const agent = async () => {
       const client = await invocation.agent()
       const token = randomUUID()
-      end = await follow(client, token, keys)
+      end = await follow(client, token, { keys, ...play, plan: planOf(name, invocation) })
       client.trace = token
       client.isStepped = true
       return client

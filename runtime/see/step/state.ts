@@ -5,6 +5,7 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 import { NAMESPACES } from '../../kernel/namespaces.ts'
 import { readIdentity } from '../../kernel/processes.ts'
+import { readNetwork } from './network.ts'
 
 /** Lines by the noun that they are about, in the order to show them. */
 export type KernelState = Record<string, string[]>
@@ -62,7 +63,7 @@ const lines = (text: string): string[] =>
     .filter((line) => line !== '')
 
 /** @param pid as the reader's /proc counts. Undefined: it is gone, or hides from us. */
-export const readState = (pid: number | 'self'): KernelState | undefined => {
+export const readState = async (pid: number | 'self'): Promise<KernelState | undefined> => {
   const read = (file: string): string => {
     try {
       return readFileSync(`/proc/${pid}/${file}`, 'utf8')
@@ -78,6 +79,7 @@ export const readState = (pid: number | 'self'): KernelState | undefined => {
     }
   }
   if (pid !== 'self' && readIdentity(pid) === undefined) return undefined
+  const network = await readNetwork(pid)
   return {
     process: lines(read('comm')),
     namespaces: NAMESPACES.flatMap((name) => link(`ns/${name}`)),
@@ -87,8 +89,10 @@ export const readState = (pid: number | 'self'): KernelState | undefined => {
     cgroup: lines(read('cgroup')),
     credentials: parseCredentials(read('status')),
     mounts: parseMountLines(read('mountinfo')),
-    links: parseLinks(read('net/dev')),
+    links: network === undefined || network.links.length === 0 ? parseLinks(read('net/dev')) : network.links,
+    addresses: network?.addresses ?? [],
     routes: parseRoutes(read('net/route')),
+    sysctls: network?.sysctls ?? [],
   }
 }
 

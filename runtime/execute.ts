@@ -11,6 +11,8 @@ export type Effect = (input: Record<string, string | string[]>) => Promise<strin
 
 /** Follows one list: told of its steps by their numbers, from 0. */
 export interface ListWatch {
+  /** What of the list is to be made; all of it without. */
+  steps?: readonly Step[]
   /** Waited for before a step, and before each one inside an init program; false: not this one, and undo the others. */
   before?: ((step: number, inside?: Before) => Promise<boolean>) | undefined
   began: (step: number) => void
@@ -37,9 +39,10 @@ export interface Execution {
 /** A longer value is a file of its own, and not shown. */
 const SHOWN = 60
 
-export const executeSteps = async (steps: readonly Step[], execution: Execution): Promise<void> => {
+export const executeSteps = async (planned: readonly Step[], execution: Execution): Promise<void> => {
   const values = new Map<StepId, string>()
-  const list = execution.watch?.(steps)
+  const list = execution.watch?.(planned)
+  const steps = list?.steps ?? planned
   for (const [index, step] of steps.entries()) {
     let done = index
     try {

@@ -14,6 +14,9 @@ export interface Moment {
 /** `go` with an id: until that step is the next, nobody is asked. */
 export type Answer = { go: true; to?: string | undefined } | { go: false }
 
+/** What changes flags, addresses and sysctls. */
+const NETWORK = /^(net|network|uts|pod|pause)\./
+
 /** After these the command itself runs, and what follows is its end. */
 const LAST = ['container.init', 'exec.init']
 
@@ -25,12 +28,17 @@ export class Stepping {
   private state: KernelState | undefined
   /** Another program has begun since: it is compared with the agent, whose child it is. */
   private fresh = false
+  /** Something was made since that changes the network. */
+  private touched = false
+  private last = ''
   private target: string | undefined
 
   /** True: make it. */
   ask(id: string, inside: Before | undefined, tell: (moment: Moment) => void): Promise<boolean> {
     if (inside !== undefined) this.pid = inside.pid
     this.fresh ||= inside?.group === 0
+    this.touched ||= NETWORK.test(this.last)
+    this.last = id
     if (this.mode === 'over') return Promise.resolve(true)
     if (this.mode === 'leaving') {
       this.mode = 'over'
@@ -56,9 +64,10 @@ export class Stepping {
   }
 
   private async observe(): Promise<Moment> {
-    const state = this.pid === undefined ? undefined : await readState(this.pid)
+    const known = this.fresh || this.touched ? undefined : this.state
+    const state = this.pid === undefined ? undefined : await readState(this.pid, known)
     const last = this.fresh ? await readState('self') : this.state
-    this.fresh = false
+    this.fresh = this.touched = false
     this.state = state
     if (this.pid === undefined || state === undefined) return { changes: [] }
     return { pid: this.pid, state, changes: last === undefined ? [] : compareStates(last, state) }

@@ -5,6 +5,7 @@
 import { Failure } from '../errors.ts'
 import type { Watch } from '../execute.ts'
 import { groupCalls } from '../plan/groups.ts'
+import { leaveOut } from '../plan/without.ts'
 import { explainSteps, type ExplainedStep } from '../see/explain.ts'
 import { describeError } from './http.ts'
 import { Stepping, type Answer, type Moment } from './stepping.ts'
@@ -21,14 +22,21 @@ export type TraceEvent =
   | { list: number; done: number; group: number }
   | { list: number; failed: number; id?: string; message: string }
 
+/** Who listens. */
+interface Listener {
+  send: (event: TraceEvent) => void
+  end: () => void
+  /** It is asked before each step, and its end is an answer too. */
+  step: boolean
+  /** Ids of steps that are not made. */
+  without: ReadonlySet<string>
+}
+
 export class Traces {
   private readonly all = new Map<string, { watch: Watch; stepping: Stepping | undefined; end: () => void }>()
 
-  /** Until the returned is called. `step`: it is asked before each step, and its end is an answer too. */
-  open(
-    token: string,
-    { send, end, step }: { send: (event: TraceEvent) => void; end: () => void; step: boolean },
-  ): () => void {
+  /** Until the returned is called. */
+  open(token: string, { send, end, step, without }: Listener): () => void {
     if (this.all.has(token)) throw new Failure('a trace of that name is open', { id: 'trace.name', status: 409 })
     let lists = 0
     let open = true
@@ -36,11 +44,13 @@ export class Traces {
     const tell = (event: TraceEvent) => {
       if (open) send(event)
     }
-    const watch: Watch = (steps) => {
+    const watch: Watch = (planned) => {
+      const steps = leaveOut(planned, without)
       const list = lists++
       const heard = new Map<number, Set<number>>()
       tell({ list, steps: explainSteps(steps) })
       return {
+        steps,
         began: (step) => tell({ list, began: step }),
         before:
           stepping &&

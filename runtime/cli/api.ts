@@ -177,7 +177,8 @@ export interface Moment {
 }
 /** Of GET /glasspod/trace/NAME; lists and steps are numbered from 0. */
 export type TraceEvent =
-  | { root: string }
+  /** `warnings`: of steps that are left out. */
+  | { root: string; warnings?: string[] }
   | { list: number; steps: ExplainedStep[] }
   | { list: number; began: number }
   | ({ list: number; before: number; group?: number } & Moment)

@@ -2,7 +2,7 @@ import { EXPLAIN_OPTIONS } from './explain/options.ts'
 
 /** The flags of `run` and `create`, named as podman and docker name them. */
 import { LIMIT_OPTIONS, RESTART_OPTION } from './limit-options.ts'
-import { STEP_OPTIONS } from './step/options.ts'
+import { STEP_OPTIONS, WITHOUT_OPTION } from './step/options.ts'
 
 export const CREATE_OPTIONS = {
   ...LIMIT_OPTIONS,
@@ -66,6 +66,7 @@ export const RUN_OPTIONS = {
   ...CREATE_OPTIONS,
   detach: { type: 'boolean', short: 'd', about: 'run in the background, print the id' },
   ...STEP_OPTIONS,
+  without: WITHOUT_OPTION,
 } as const
 
 export const CONTAINER_OPERANDS = { usage: 'IMAGE [COMMAND [ARG...]]', min: 1, max: Infinity, endFlags: true }

@@ -8,6 +8,7 @@ import { findNearest } from './nearest.ts'
 import { parseOptions } from './options.ts'
 import { STDOUT, write } from './output.ts'
 import { reportError } from './report.ts'
+import { assertStepped } from './step/options.ts'
 import type { Invocation, Verb, VerbEntry } from './verb.ts'
 
 /** The agent's starter is loaded here, so that help and wrong flags do not wait for it. */
@@ -68,6 +69,7 @@ const runVerb = async (name: string, verb: Verb, invocation: Parameters<Verb['ru
     const { stepVerb } = await import('./step/verb.ts')
     return stepVerb(name, verb, invocation)
   }
+  assertStepped(invocation.options as Record<string, unknown>)
   if (!('explain' in verb.options)) return (await verb.run(invocation)) ?? 0
   const format = parseExplain(invocation.options)
   if (format === undefined) return (await verb.run(invocation)) ?? 0

@@ -81,6 +81,7 @@ export const VERBS: readonly VerbEntry[] = [
   { name: 'play', summary: 'make pods from Kubernetes manifests', load: () => import('./verbs/play.ts') },
   { name: 'down', summary: 'remove the pods that play made', load: () => import('./verbs/down.ts') },
   { name: 'explain', summary: 'print the steps that a verb would take', load: () => import('./verbs/explain.ts') },
+  { name: 'replay', summary: 'show again what --step has recorded', load: () => import('./verbs/replay.ts') },
   { name: 'graph', summary: 'show who shares which namespace', load: () => import('./verbs/graph.ts') },
   { name: 'cgroup', summary: 'show the tree of cgroups', load: () => import('./verbs/cgroup.ts') },
   {

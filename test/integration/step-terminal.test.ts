@@ -1,6 +1,7 @@
 /** `run --step` on a terminal of 24 rows: its keys, its pages, and the shell that it opens where it stands. */
 import { readlinkSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { expectSoon } from '../fixtures/expect-soon.ts'
 import { makeRoot, readAgentPid } from '../fixtures/glasspod.ts'
 import { onTerminal } from '../fixtures/on-terminal.ts'
 
@@ -19,7 +20,7 @@ beforeAll(async () => {
 afterEach(async () => {
   // only where a test has failed
   opened?.child.kill()
-  await expect.poll(() => root.residue()).toEqual(before)
+  await expectSoon(() => root.residue()).toEqual(before)
 })
 afterAll(root.teardown)
 

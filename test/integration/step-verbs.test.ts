@@ -1,6 +1,7 @@
 /** `--step` of exec, pod create and pod start; and `--step=auto`, which goes on by itself. */
 import { existsSync, readdirSync, readlinkSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expectSoon } from '../fixtures/expect-soon.ts'
 import { makeRoot } from '../fixtures/glasspod.ts'
 import { stepped } from '../fixtures/stepped.ts'
 
@@ -42,7 +43,7 @@ test.each(['exec.directory', 'exec.log', 'monitor.alive', 'namespaces.join'])(
     expect(exitCode).toBe(125)
     expect(stdout + stderr).toContain(`left before step ${id}`)
     expect(listExecs(directory)).toEqual([])
-    await expect.poll(() => root.residue()).toEqual(before)
+    await expectSoon(() => root.residue()).toEqual(before)
     expect((await root.inspect('host')).State.Running).toBe(true)
   },
 )
@@ -73,12 +74,12 @@ test('pod start --step goes through its pause and into its container, and leavin
   // the pod itself was started before, and is stopped by its own verb
   expect(existsSync(`/proc/${pause}`)).toBe(true)
   await root.ok(['pod', 'rm', '-f', 'shop'])
-  await expect.poll(() => existsSync(`/proc/${pause}`)).toBe(false)
+  await expectSoon(() => existsSync(`/proc/${pause}`)).toBe(false)
 })
 
 test('--step=auto goes on by itself, in a pipe line by line, and takes nothing of standard input', async () => {
-  const { exitCode, stdout, stderr } = await root.run(['--rm', '--network', 'none', '--step=auto:0'], ['echo', 'made'])
-  expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: 'made' })
+  const { exitCode, stdout, stderr } = await root.run(['--network', 'none', '--step=auto:0'], ['echo', 'made'])
+  expect({ exitCode, stdout }, stderr).toEqual({ exitCode: 0, stdout: 'made' })
   expect(stderr).toMatch(/^[\d.]+ pod\.directory /m)
   expect(stderr).toMatch(/^[\d.]+ process\.exec /m)
   expect(stderr).not.toContain('[Enter]')
@@ -87,12 +88,12 @@ test('--step=auto goes on by itself, in a pipe line by line, and takes nothing o
 test('a signal ends the playing as a key would', async () => {
   const before = await root.residue()
   const run = stepped(root, ['run', '--rm', '--network', 'none', '--step=auto:1000', root.image, 'true'])
-  await expect.poll(() => run.said()).toContain('pod.directory')
+  await expectSoon(() => run.said()).toContain('pod.directory')
   run.child.kill('SIGINT')
   const { exitCode, stderr } = await run.child
   expect(exitCode).toBe(125)
   expect(stderr).toContain('left before step pod.directory')
-  await expect.poll(() => root.residue()).toEqual(before)
+  await expectSoon(() => root.residue()).toEqual(before)
 })
 
 test.each(['--step=slow', '--step=auto:', '--step=auto:-1', '--step=auto:1e3', '--step=auto:99999'])(

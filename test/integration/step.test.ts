@@ -1,6 +1,7 @@
 /** `run --step`: between two steps the kernel is as the screen says, and who leaves leaves nothing behind. */
 import { existsSync, readFileSync, readlinkSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expectSoon } from '../fixtures/expect-soon.ts'
 import { makeRoot, readAgentPid } from '../fixtures/glasspod.ts'
 import { stepped } from '../fixtures/stepped.ts'
 
@@ -88,11 +89,11 @@ test('a client that is killed in the midst is one that has left', async () => {
   run.child.kill('SIGKILL')
   await run.child
   // one more start under that name can only be when the first is taken back
-  await expect
-    .poll(() => root.run(['--rm', '--network', 'none', '--name', 'lost'], ['true']))
-    .toMatchObject({ exitCode: 0 })
+  await expectSoon(() => root.run(['--rm', '--network', 'none', '--name', 'lost'], ['true'])).toMatchObject({
+    exitCode: 0,
+  })
   expect(() => readStatus(pid, 'State')).toThrow('ENOENT')
-  await expect.poll(() => root.residue()).toEqual(before)
+  await expectSoon(() => root.residue()).toEqual(before)
 })
 
 test('when the agent is killed in the midst, nothing runs, and nobody goes on without asking', async () => {
@@ -103,7 +104,7 @@ test('when the agent is killed in the midst, nothing runs, and nobody goes on wi
   const { exitCode, stderr } = await run.child
   expect(exitCode).toBe(125)
   expect(stderr).toMatch(/^error: the agent closed the connection before its answer was whole/m)
-  await expect.poll(() => existsSync(`/proc/${pid}/ns/mnt`)).toBe(false)
+  await expectSoon(() => existsSync(`/proc/${pid}/ns/mnt`)).toBe(false)
   expect((await root.inspect('orphan')).State.Running).toBe(false)
   expect(await root.ok(['logs', 'orphan'])).toBe('')
   await root.ok(['rm', 'orphan'])

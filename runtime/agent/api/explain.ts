@@ -13,6 +13,7 @@ import { planExecFiles } from '../../plan/exec.ts'
 import { planPodCreation } from '../../plan/pod.ts'
 import type { Step } from '../../plan/step.ts'
 import { planUndo } from '../../plan/undo.ts'
+import { findOpening } from '../../plan/without.ts'
 import { explainSteps } from '../../see/explain.ts'
 import { CREATE_SHAPE, EXEC_SHAPE, type CreateBody } from '../../spec/create-body.ts'
 
@@ -184,6 +185,23 @@ const explainVerb = (agent: Agent, request: Request): Part[] | Promise<Part[]> =
   }
 }
 
+/** A JSON list of step ids. */
+const parseWithout = (text: string | null, step: boolean): string[] => {
+  if (text === null) return []
+  const wrong = (sentence: string) => new Failure(sentence, { id: 'step.without', status: 400 })
+  if (!step) throw wrong('without goes with step=1')
+  let list: unknown
+  try {
+    list = JSON.parse(text)
+  } catch {
+    throw wrong('without is a JSON list of step ids')
+  }
+  if (!Array.isArray(list) || !list.every((id) => typeof id === 'string'))
+    throw wrong('without is a JSON list of step ids')
+  for (const id of list) findOpening(id)
+  return list
+}
+
 export const explainRoutes = (agent: Agent): Route[] => [
   route('POST', '/glasspod/explain', async (request) => {
     const parts = await explainVerb(agent, request)
@@ -193,14 +211,18 @@ export const explainRoutes = (agent: Agent): Route[] => [
     }
   }),
   route('GET', '/glasspod/trace/{token}', ({ params, query, response }) => {
+    const step = query.get('step') === '1'
+    const without = parseWithout(query.get('without'), step)
     const close = agent.traces.open(params['token'] ?? '', {
       send: (event) => response.write(`${JSON.stringify(event)}\n`),
       end: () => response.end(`${JSON.stringify({ end: true })}\n`),
-      step: query.get('step') === '1',
+      step,
+      without: new Set(without),
     })
     response.writeHead(200, { 'content-type': 'application/json' })
     // The first line says that it listens.
-    response.write(`${JSON.stringify({ root: agent.node.paths.root })}\n`)
+    const warnings = without.map((id) => `without ${id}: ${findOpening(id)}`)
+    response.write(`${JSON.stringify({ root: agent.node.paths.root, ...(step ? { warnings } : {}) })}\n`)
     return new Promise<undefined>((resolve) =>
       response.once('close', () => {
         close()

@@ -1,5 +1,4 @@
 /** What is pressed while a step waits: keys of a terminal, or lines of a pipe. */
-import { STDERR, write } from '../output.ts'
 import { FORWARDED } from '../terminal.ts'
 
 export interface Keys {
@@ -111,32 +110,3 @@ export const openKeys = (input: NodeJS.ReadStream | undefined): Keys => {
     },
   }
 }
-
-/** A line, typed key by key; Tab completes a name. Undefined: there will be no more keys. Empty: not after all. */
-export const readLine = async (keys: Keys, prompt: string, names: readonly string[]): Promise<string | undefined> => {
-  write(STDERR, prompt)
-  let text = ''
-  const add = (more: string) => {
-    text += more
-    write(STDERR, more)
-  }
-  for (;;) {
-    const key = await keys.next()
-    if (key === undefined || key === ENTER || key === '\u001b') {
-      write(STDERR, '\n')
-      return key === ENTER ? text.trim() : key === undefined ? undefined : ''
-    }
-    if (key === ERASE) {
-      if (text !== '') write(STDERR, '\b \b')
-      text = text.slice(0, -1)
-    } else if (key === '\t') add(commonStart(names.filter((name) => name.startsWith(text))).slice(text.length))
-    else if (key.length === 1 && key >= ' ') add(key)
-  }
-}
-
-const commonStart = ([first = '', ...others]: readonly string[]): string =>
-  others.reduce((start, name) => {
-    let length = 0
-    while (length < start.length && start[length] === name[length]) length++
-    return start.slice(0, length)
-  }, first)

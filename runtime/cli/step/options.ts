@@ -2,6 +2,7 @@
 import { badFlag } from '../options.ts'
 
 export const STEP_OPTIONS = {
+  record: { type: 'string', metavar: 'FILE', about: 'with --step: keep what it shows, for glasspod replay FILE' },
   step: {
     type: 'optional',
     metavar: 'auto[:SECONDS]',
@@ -9,16 +10,37 @@ export const STEP_OPTIONS = {
   },
 } as const
 
-/** Of --step=auto alone. */
-const SECONDS = 3
-/** A day: setTimeout(3) of Node takes 24 of them. */
+/** Of a container that is made: what it lacks then is felt by nobody else. */
+export const WITHOUT_OPTION = {
+  type: 'list',
+  metavar: 'STEP-ID',
+  about: 'with --step: leave that step out, to feel why it is there',
+} as const
+
+/** What only --step knows what to do with. */
+export const assertStepped = (options: Record<string, unknown>): void => {
+  const { record, without } = options
+  const flag =
+    record !== undefined ? '--record' : Array.isArray(without) && without.length > 0 ? '--without' : undefined
+  if (flag !== undefined) throw badFlag(`${flag} goes with --step, and --step is missing`, `--step ${flag} ...`)
+}
+
+/** Where nothing else is said. */
+export const DEFAULT_SECONDS = 3
+/** A day: a timer of Node takes 24 of them. */
 const MOST = 86_400
+
+/** @param flag with what stands before its value. */
+export const parseSeconds = (flag: string, text: string): number => {
+  if (!/^\d{1,5}(\.\d{1,3})?$/.test(text) || Number(text) > MOST)
+    throw badFlag(`${flag}${text}: seconds are a number from 0 to ${MOST}`, `${flag}5`)
+  return Number(text)
+}
 
 /** How it goes on: by keys, or by itself after so many seconds. */
 export const parseStep = (text: string): { playing: boolean; seconds: number } => {
-  if (text === '') return { playing: false, seconds: SECONDS }
-  const [, seconds] = /^auto(?::(\d{1,5}(?:\.\d{1,3})?))?$/.exec(text) ?? []
-  if (!text.startsWith('auto') || (text !== 'auto' && seconds === undefined) || Number(seconds ?? 0) > MOST)
-    throw badFlag(`--step=${text}: it takes nothing, auto, or auto:SECONDS (0 to ${MOST})`, '--step=auto:5')
-  return { playing: true, seconds: seconds === undefined ? SECONDS : Number(seconds) }
+  if (text === '') return { playing: false, seconds: DEFAULT_SECONDS }
+  const [word, seconds] = text.split(':', 2)
+  if (word !== 'auto') throw badFlag(`--step takes nothing, auto, or auto:SECONDS, not "${text}"`, '--step=auto')
+  return { playing: true, seconds: seconds === undefined ? DEFAULT_SECONDS : parseSeconds('--step=auto:', seconds) }
 }

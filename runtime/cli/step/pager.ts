@@ -1,15 +1,17 @@
 /** More lines than a terminal has: a page at a time, by nothing but writing lines, so that it works anywhere. */
-import type { Paint } from '../colour.ts'
-import { STDERR, write } from '../output.ts'
+import { write } from '../output.ts'
 import { readSize } from '../terminal.ts'
-import type { Keys } from './keys.ts'
+import type { Stage } from './stop.ts'
 
 const ROWS = 24
 
 /** False: there will be no more keys. In a pipe all lines at once. */
-export const showPages = async (lines: readonly string[], keys: Keys, paint: Paint): Promise<boolean> => {
+export const showPages = async (
+  lines: readonly string[],
+  { keys, out, view: { paint } }: Pick<Stage, 'keys' | 'out' | 'view'>,
+): Promise<boolean> => {
   if (!keys.isTerminal) {
-    write(STDERR, `${lines.join('\n')}\n`)
+    write(out, `${lines.join('\n')}\n`)
     return true
   }
   for (let top = 0; ;) {
@@ -18,9 +20,9 @@ export const showPages = async (lines: readonly string[], keys: Keys, paint: Pai
     const page = lines.slice(top, top + room)
     const isLast = top + room >= lines.length
     const question = `lines ${top + 1}-${top + page.length} of ${lines.length}   ${isLast ? '' : 'space next   '}${top > 0 ? 'b back   ' : ''}q to the step`
-    write(STDERR, `${page.join('\n')}\n${paint(2, question)}`)
+    write(out, `${page.join('\n')}\n${paint(2, question)}`)
     const key = await keys.next()
-    write(STDERR, `\r${' '.repeat(question.length)}\r`)
+    write(out, `\r${' '.repeat(question.length)}\r`)
     if (key === undefined) return false
     if (key === 'q' || key === '\u001b') return true
     if (key === 'b' || key === 'k') top = Math.max(0, top - room)

@@ -30,7 +30,7 @@ const clip = (lines: string[], most: number, view: View, more: string): string[]
     : [...lines.slice(0, most - 1), view.paint(DIM, `    … and ${lines.length - most + 1} more ${more}`)]
 
 const fact = (sign: string, about: string, line: string, { names }: View): string =>
-  truncate(`${sign} ${about}: ${printable(names.shorten(line))}`, WIDTH)
+  truncate(`${sign} ${printable(about)}: ${printable(names.shorten(line))}`, WIDTH)
 
 export const formatChanges = ({ changes }: Pick<Moment, 'changes'>, view: View): string[] =>
   clip(
@@ -50,7 +50,7 @@ export const formatState = ({ pid, state }: Moment, view: View): string[] =>
     : [
         view.paint(BOLD, `process ${pid}`),
         ...Object.entries(state).flatMap(([about, lines]) => [
-          ...(lines.length === 0 ? [] : [view.paint(BOLD, `  ${about}`)]),
+          ...(lines.length === 0 ? [] : [view.paint(BOLD, `  ${printable(about)}`)]),
           ...lines
             .flatMap((line) => wrapCode(printable(view.names.shorten(line)), WIDTH - 4))
             .map((line) => `    ${line}`),

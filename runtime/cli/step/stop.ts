@@ -3,8 +3,9 @@ import type { TraceEvent } from '../api.ts'
 import type { Numbered } from '../explain/steps.ts'
 import type { View } from '../explain/text.ts'
 import { findNearest } from '../nearest.ts'
-import { STDERR, write } from '../output.ts'
-import { ENTER, LATE, readLine, type Keys } from './keys.ts'
+import { write, type STDERR, type STDOUT } from '../output.ts'
+import { ENTER, LATE, type Keys } from './keys.ts'
+import { readLine } from './line.ts'
 import { showPages } from './pager.ts'
 import { formatMoment, formatState, HELP, KEYS } from './screen.ts'
 
@@ -23,6 +24,8 @@ export interface Stop {
 export interface Stage {
   keys: Keys
   view: View
+  /** Where the screens go. */
+  out: typeof STDERR | typeof STDOUT
   /** Ids of the steps that come before the command runs, in their order. */
   plan: () => Promise<readonly string[]>
   /** Opens a shell where this stop is; absent where there is nothing to be in. */
@@ -32,16 +35,17 @@ export interface Stage {
   playing: boolean
 }
 
-const say = (text: string) => write(STDERR, `${text}\n`)
-
 /** Undefined: said what is wrong. */
-const chooseTarget = async (typed: string, { plan }: Stage, { found }: Stop): Promise<string | undefined> => {
+const chooseTarget = async (typed: string, { plan, out }: Stage, { found }: Stop): Promise<string | undefined> => {
   if (typed === '') return undefined
   const ids = await plan()
   if (ids.includes(typed)) return typed
   const nearest = findNearest(typed, ids)
-  say(`no step ahead is called ${typed}${nearest === undefined ? '' : `: did you mean ${nearest}?`}`)
-  if (typed === found.step.id) say('it is the next one: Enter makes it')
+  const said =
+    typed === found.step.id
+      ? `${typed} is the next one: Enter makes it`
+      : `no step ahead is called ${typed}${nearest === undefined ? '' : `: did you mean ${nearest}?`}`
+  write(out, `${said}\n`)
   return undefined
 }
 
@@ -56,7 +60,8 @@ const nextKey = async (stage: Stage): Promise<string | undefined> => {
 }
 
 export const stopAt = async (stop: Stop, stage: Stage): Promise<Decision> => {
-  const { keys, view } = stage
+  const { keys, view, out } = stage
+  const say = (text: string) => write(out, `${text}\n`)
   const ask = () => {
     if (!stage.playing) say(view.paint(2, KEYS))
   }
@@ -73,12 +78,12 @@ export const stopAt = async (stop: Stop, stage: Stage): Promise<Decision> => {
         return { go: 'on' }
       }
       if (key.startsWith('g')) {
-        const typed = keys.isTerminal ? await readLine(keys, 'go to step: ', await stage.plan()) : key.slice(1).trim()
+        const typed = keys.isTerminal ? await readLine(stage, 'go to step: ', await stage.plan()) : key.slice(1).trim()
         if (typed === undefined) return { go: 'leave' }
         const id = await chooseTarget(typed, stage, stop)
         if (id !== undefined) return { go: 'to', id }
       } else if (key === 's') {
-        if (!(await showPages(formatState(stop.question, view), keys, view.paint))) return { go: 'leave' }
+        if (!(await showPages(formatState(stop.question, view), stage))) return { go: 'leave' }
         if (keys.isTerminal) show()
       } else if (key === '!') {
         if (!keys.isTerminal) say('! needs a terminal: the keys come from a pipe')

@@ -1,19 +1,25 @@
 /** `--step`: the agent stops before each step and asks; here are the question, on standard error, and the keys. */
 import { randomUUID } from 'node:crypto'
+import { Failure } from '../../errors.ts'
+import { quoteWord } from '../../spec/shell-words.ts'
+import { isAgentGone } from '../across-agents.ts'
 import type { Explanation, TraceEvent } from '../api.ts'
 import type { Client } from '../client.ts'
 import { isColourful, makePaint } from '../colour.ts'
 import { makeExplainRequest } from '../explain/request.ts'
-import { Steps } from '../explain/steps.ts'
 import { makeView } from '../explain/text.ts'
+import { findNearest } from '../nearest.ts'
 import { badFlag } from '../options.ts'
-import { STDERR, write } from '../output.ts'
+import { printError, STDERR } from '../output.ts'
 import type { Invocation, Verb } from '../verb.ts'
+import { isShown } from './event.ts'
 import { openKeys } from './keys.ts'
 import { parseStep } from './options.ts'
-import { listStops } from './plan.ts'
+import { listStops, makePlan, type Plan } from './plan.ts'
+import { openRecorder, type Recorder } from './recording.ts'
 import { openShell } from './shell.ts'
 import { stopAt, type Decision, type Stage } from './stop.ts'
+import { walkStops } from './walk.ts'
 
 /** What has another use of the same terminal, or does nothing that could be stopped. */
 const OTHERS = ['interactive', 'tty', 'explain', 'dry-run'] as const
@@ -26,57 +32,113 @@ const assertAlone = (options: Record<string, unknown>): void => {
   throw badFlag(`--step goes without --${other}: ${why}`, 'leave one of them out')
 }
 
+const readWithout = (options: Record<string, unknown>): readonly string[] => {
+  const without = (options['without'] ?? []) as readonly string[]
+  if (without.length > 0 && options['pod'] !== undefined)
+    throw badFlag('--without goes without --pod: the other containers of that pod would feel it too', 'leave out --pod')
+  return without
+}
+
 const toQuery = (decision: Decision) => ({
   do: decision.go === 'leave' ? 'leave' : 'go',
   to: decision.go === 'to' ? decision.id : undefined,
 })
 
-type Scene = Omit<Stage, 'view' | 'shell' | 'plan'> & { plan: (client: Client) => Promise<readonly string[]> }
+/** What was to be left out and is not there: then nothing is left out, and nothing is made. */
+const assertPlanned = async (without: readonly string[], { ahead }: Plan): Promise<void> => {
+  if (without.length === 0) return
+  const ids = await ahead()
+  const unknown = without.find((id) => !ids.includes(id))
+  if (unknown === undefined) return
+  const nearest = findNearest(unknown, ids)
+  throw new Failure(`--without ${unknown}: this plan has no such step`, {
+    id: 'step.without',
+    try: nearest === undefined ? 'glasspod explain, which lists the steps' : `--without ${nearest}`,
+  })
+}
 
-const follow = async (client: Client, token: string, { plan, ...scene }: Scene): Promise<() => Promise<void>> => {
-  const events = client.lines<TraceEvent>(`/glasspod/trace/${token}`, { query: { step: true } }, 'GET')
+interface Scene extends Omit<Stage, 'view' | 'shell' | 'plan'> {
+  recorder: Recorder | undefined
+  without: readonly string[]
+  all: (client: Client) => Promise<string[]>
+}
+
+/** Rejects with what went wrong on this side; of what goes wrong on the other, the verb tells. */
+type End = () => Promise<void>
+
+const follow = async (client: Client, token: string, scene: Scene): Promise<End> => {
+  const { recorder, without } = scene
+  const query = { step: true, without: without.length === 0 ? undefined : JSON.stringify(without) }
+  const events = client.lines<TraceEvent>(`/glasspod/trace/${token}`, { query }, 'GET')
   const hello = await events.next()
-  const root = hello.done === true || !('root' in hello.value) ? '' : hello.value.root
+  const { root, warnings = [] } = hello.done !== true && 'root' in hello.value ? hello.value : { root: '' }
+  recorder?.note({ root, warnings })
+  for (const warning of warnings) printError(`warning: ${warning}`)
+  const plan = makePlan(() => scene.all(client))
   const stage: Stage = {
     ...scene,
     view: makeView(makePaint(isColourful(STDERR)), root),
-    plan: () => plan(client),
+    plan: plan.ahead,
     shell: (stop) => openShell(client, stop),
   }
-  const steps = new Steps()
-  let process: string | undefined
-  let hasLeft = false
-  const pump = (async () => {
+  const answer = (decision: Decision) =>
+    client.post(`/glasspod/trace/${token}/step`, { query: toQuery(decision) }).catch(() => undefined)
+  const recorded = async function* () {
     for await (const event of events) {
-      if ('end' in event) break
-      if ('steps' in event) steps.add(event.steps)
+      if (recorder !== undefined && isShown(event)) recorder.note(event)
+      yield event
+    }
+  }
+  let hasLeft = false
+  let failure: unknown
+  const pump = (async () => {
+    let isFirst = true
+    for await (const stop of walkStops(recorded(), (message) => {
       // Of leaving, the verb's own error tells.
-      else if ('failed' in event && !hasLeft) write(STDERR, `✘ ${event.message}\n`)
-      if (!('before' in event)) continue
-      const found = steps.find(event.list, event.before, event.group)
-      if (found === undefined) continue
-      const entered = found.step.process === process ? undefined : found.step.process
-      process = found.step.process
-      const decision = await stopAt({ question: event, found, entered }, stage)
+      if (!hasLeft) printError(`✘ ${message}`)
+    })) {
+      let decision: Decision = { go: 'leave' }
+      try {
+        if (isFirst) await assertPlanned(without, plan)
+        isFirst = false
+        plan.pass(stop.found.step.id)
+        decision = await stopAt(stop, stage)
+      } catch (error) {
+        failure = error
+      }
       hasLeft = decision.go === 'leave'
-      await client.post(`/glasspod/trace/${token}/step`, { query: toQuery(decision) })
+      await answer(decision)
     }
   })()
-  // The verb tells what became of it.
-  pump.catch(() => undefined)
+  const end = () => client.post(`/glasspod/trace/${token}/end`).catch(() => undefined)
+  // Nobody answers any more, which is leaving too.
+  const pumped = pump.catch((error: unknown) => {
+    failure ??= error
+    return end()
+  })
   return async () => {
-    await client.post(`/glasspod/trace/${token}/end`)
-    await pump
+    await end()
+    await pumped
+    // That the agent is gone, the verb tells.
+    if (failure !== undefined && !isAgentGone(failure)) throw failure
   }
 }
 
-/** Asked for once, when the first step is about to be made: what it needs (an image) is there by then. */
-const planOf = (name: string, { options, operands }: Invocation<Record<string, unknown>>): Scene['plan'] => {
-  let plan: Promise<readonly string[]> | undefined
-  return (client) =>
-    (plan ??= client
+/** The plan as it is when the first step is about to be made: what it needs (an image) is there by then. */
+const planOf =
+  (name: string, { options, operands }: Invocation<Record<string, unknown>>): Scene['all'] =>
+  (client) =>
+    client
       .post<Explanation>('/glasspod/explain', makeExplainRequest(name, options, operands))
-      .then(({ steps }) => listStops(steps)))
+      .then(({ steps }) => listStops(steps))
+
+/** From the verb on. */
+const readCommand = (name: string): string => {
+  const words = process.argv.slice(2)
+  return words
+    .slice(words.indexOf(name.split(' ')[0] ?? name))
+    .map(quoteWord)
+    .join(' ')
 }
 
 export const stepVerb = async (
@@ -84,22 +146,33 @@ export const stepVerb = async (
   verb: Verb,
   invocation: Invocation<Record<string, unknown>>,
 ): Promise<number> => {
-  assertAlone(invocation.options)
-  const play = parseStep(String(invocation.options['step']))
-  const keys = openKeys(play.playing && !process.stdin.isTTY ? undefined : process.stdin)
-  let end: () => Promise<void> = () => Promise.resolve()
+  const { options } = invocation
+  assertAlone(options)
+  const { playing, seconds } = parseStep(String(options['step']))
+  const without = readWithout(options)
+  const file = options['record'] as string | undefined
+  const recorder = file === undefined ? undefined : openRecorder(file, readCommand(name))
+  const keys = openKeys(playing && !process.stdin.isTTY ? undefined : process.stdin)
+  const scene = { keys, playing, seconds, recorder, without, out: STDERR, all: planOf(name, invocation) } as const
+  let end: End = () => Promise.resolve()
   try {
     const agent = async () => {
       const client = await invocation.agent()
       const token = randomUUID()
-      end = await follow(client, token, { keys, ...play, plan: planOf(name, invocation) })
+      end = await follow(client, token, scene)
       client.trace = token
       client.isStepped = true
       return client
     }
-    return (await verb.run({ ...invocation, agent } as Parameters<Verb['run']>[0])) ?? 0
+    const code = (await verb.run({ ...invocation, agent } as Parameters<Verb['run']>[0])) ?? 0
+    await end()
+    return code
+  } catch (error) {
+    // What went wrong on this side is why the verb failed.
+    await end()
+    throw error
   } finally {
-    await end().catch(() => undefined)
     keys.close()
+    recorder?.close()
   }
 }

@@ -5,12 +5,8 @@
 import { execFile } from 'node:child_process'
 import { namespacePath, readNamespaceInode, type Namespace } from '../../kernel/namespaces.ts'
 
-/** Lines for a KernelState. */
-export interface NetworkState {
-  links: string[]
-  addresses: string[]
-  sysctls: string[]
-}
+/** Lines of a KernelState. */
+export type NetworkState = Record<'links' | 'addresses' | 'sysctls', string[]>
 
 /** What our plans set, of what a namespace has to itself. */
 const SYSCTLS = [

@@ -62,8 +62,11 @@ const lines = (text: string): string[] =>
     .map((line) => line.trim().replace(/\s+/g, ' '))
     .filter((line) => line !== '')
 
-/** @param pid as the reader's /proc counts. Undefined: it is gone, or hides from us. */
-export const readState = async (pid: number | 'self'): Promise<KernelState | undefined> => {
+/**
+ * @param pid as the reader's /proc counts. @param last a state of the same process, since when no step has touched its
+ * network: then ip(8) is asked again only where /proc shows a difference. Undefined: it is gone, or hides from us.
+ */
+export const readState = async (pid: number | 'self', last?: KernelState): Promise<KernelState | undefined> => {
   const read = (file: string): string => {
     try {
       return readFileSync(`/proc/${pid}/${file}`, 'utf8')
@@ -79,20 +82,30 @@ export const readState = async (pid: number | 'self'): Promise<KernelState | und
     }
   }
   if (pid !== 'self' && readIdentity(pid) === undefined) return undefined
-  const network = await readNetwork(pid)
+  const seen = {
+    namespaces: NAMESPACES.flatMap((name) => link(`ns/${name}`)),
+    routes: parseRoutes(read('net/route')),
+  }
+  const names = parseLinks(read('net/dev'))
+  const isSame =
+    last !== undefined &&
+    `${last['namespaces']}${last['routes']}` === `${seen.namespaces}${seen.routes}` &&
+    last['links']?.map((line) => line.split(' ')[0]).toString() === names.toString()
+  const network = isSame ? last : await readNetwork(pid)
   return {
     process: lines(read('comm')),
-    namespaces: NAMESPACES.flatMap((name) => link(`ns/${name}`)),
+    namespaces: seen.namespaces,
     'pid namespace of children': link('ns/pid_for_children'),
     'uid map': lines(read('uid_map')),
     'gid map': lines(read('gid_map')),
     cgroup: lines(read('cgroup')),
     credentials: parseCredentials(read('status')),
     mounts: parseMountLines(read('mountinfo')),
-    links: network === undefined || network.links.length === 0 ? parseLinks(read('net/dev')) : network.links,
-    addresses: network?.addresses ?? [],
-    routes: parseRoutes(read('net/route')),
-    sysctls: network?.sysctls ?? [],
+    // without ip(8) their names, at least
+    links: network === undefined || network['links']?.length === 0 ? names : (network['links'] ?? []),
+    addresses: network?.['addresses'] ?? [],
+    routes: seen.routes,
+    sysctls: network?.['sysctls'] ?? [],
   }
 }
 

@@ -69,7 +69,7 @@ const runVerb = async (name: string, verb: Verb, invocation: Parameters<Verb['ru
     const { stepVerb } = await import('./step/verb.ts')
     return stepVerb(name, verb, invocation)
   }
-  assertStepped(invocation.options as Record<string, unknown>)
+  assertStepped(invocation.options)
   if (!('explain' in verb.options)) return (await verb.run(invocation)) ?? 0
   const format = parseExplain(invocation.options)
   if (format === undefined) return (await verb.run(invocation)) ?? 0

@@ -18,8 +18,8 @@ export const WITHOUT_OPTION = {
 } as const
 
 /** What only --step knows what to do with. */
-export const assertStepped = (options: Record<string, unknown>): void => {
-  const { record, without } = options
+export const assertStepped = (options: object): void => {
+  const { record, without } = options as Record<string, unknown>
   const flag =
     record !== undefined ? '--record' : Array.isArray(without) && without.length > 0 ? '--without' : undefined
   if (flag !== undefined) throw badFlag(`${flag} goes with --step, and --step is missing`, `--step ${flag} ...`)

@@ -90,7 +90,8 @@ const follow = async (client: Client, token: string, scene: Scene): Promise<End>
     }
   }
   let hasLeft = false
-  let failure: unknown
+  let failure: Error | undefined
+  const fail = (error: unknown) => (failure ??= error instanceof Error ? error : new Error(String(error)))
   const pump = (async () => {
     let isFirst = true
     for await (const stop of walkStops(recorded(), (message) => {
@@ -104,7 +105,7 @@ const follow = async (client: Client, token: string, scene: Scene): Promise<End>
         plan.pass(stop.found.step.id)
         decision = await stopAt(stop, stage)
       } catch (error) {
-        failure = error
+        fail(error)
       }
       hasLeft = decision.go === 'leave'
       await answer(decision)
@@ -113,7 +114,7 @@ const follow = async (client: Client, token: string, scene: Scene): Promise<End>
   const end = () => client.post(`/glasspod/trace/${token}/end`).catch(() => undefined)
   // Nobody answers any more, which is leaving too.
   const pumped = pump.catch((error: unknown) => {
-    failure ??= error
+    fail(error)
     return end()
   })
   return async () => {

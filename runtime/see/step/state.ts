@@ -62,6 +62,9 @@ const lines = (text: string): string[] =>
     .map((line) => line.trim().replace(/\s+/g, ' '))
     .filter((line) => line !== '')
 
+const isEqual = (list: readonly string[] | undefined, other: readonly string[]): boolean =>
+  list?.join('\n') === other.join('\n')
+
 /**
  * @param pid as the reader's /proc counts. @param last a state of the same process, since when no step has touched its
  * network: then ip(8) is asked again only where /proc shows a difference. Undefined: it is gone, or hides from us.
@@ -89,8 +92,12 @@ export const readState = async (pid: number | 'self', last?: KernelState): Promi
   const names = parseLinks(read('net/dev'))
   const isSame =
     last !== undefined &&
-    `${last['namespaces']}${last['routes']}` === `${seen.namespaces}${seen.routes}` &&
-    last['links']?.map((line) => line.split(' ')[0]).toString() === names.toString()
+    isEqual(last['namespaces'], seen.namespaces) &&
+    isEqual(last['routes'], seen.routes) &&
+    isEqual(
+      last['links']?.map((line) => line.replace(/ .*/, '')),
+      names,
+    )
   const network = isSame ? last : await readNetwork(pid)
   return {
     process: lines(read('comm')),

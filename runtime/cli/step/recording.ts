@@ -2,7 +2,7 @@
  * `--record FILE`: what `--step` was told, a line of JSON an event, so that `glasspod replay` shows the same screens
  * without a kernel. The first line says what it is. It has the command's arguments and variables, so it is its owner's.
  */
-import { closeSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
+import { closeSync, fchmodSync, fstatSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
 import { errnoOf, Failure } from '../../errors.ts'
 import type { TraceEvent } from '../api.ts'
 import { printable } from '../table.ts'
@@ -40,6 +40,7 @@ export const openRecorder = (file: string, command: string): Recorder => {
   }
   try {
     descriptor = openSync(file, 'w', 0o600)
+    if (fstatSync(descriptor).isFile()) fchmodSync(descriptor, 0o600)
   } catch (error) {
     throw openFailure('record in', file, error)
   }

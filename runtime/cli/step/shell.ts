@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process'
 import { readlinkSync, statSync } from 'node:fs'
 import type { AgentStatus, Graph } from '../api.ts'
+import { quoteWord } from '../../spec/shell-words.ts'
 import type { Client } from '../client.ts'
 import { printError } from '../output.ts'
 import type { Stop } from './stop.ts'
@@ -14,11 +15,21 @@ const FLAGS = { user: 'user', ipc: 'ipc', uts: 'uts', net: 'net', cgroup: 'cgrou
 type Name = keyof typeof FLAGS
 const NAMES = Object.keys(FLAGS) as Name[]
 
-/** It runs in the foreground of the terminal, which sh(1) then takes back for us: -m. */
-const FOREGROUND = ['sh', '-mc', '"$@"; exit $?', 'sh']
 /**
- * The same once more inside: in another PID namespace no shell can name the process group that had the terminal before,
- * and says so at its end. This one says it to nobody.
+ * On a terminal of its own, by script(1): the image's shell may be hostile, and what has our terminal can type into it
+ * (TIOCSTI, ioctl_tty(2)).
+ */
+const onOwnTerminal = (words: readonly string[]): string[] => [
+  'script',
+  '--quiet',
+  '--return',
+  '--command',
+  words.map(quoteWord).join(' '),
+  '/dev/null',
+]
+/**
+ * In another PID namespace no shell can name the process group that had the terminal before, and says so at its end.
+ * The first one here says it to nobody, and is what the second one finds.
  */
 const INSIDE = ['/bin/sh', '-mc', 'exec 3>&2 2>/dev/null; /bin/sh -i 2>&3 3>&-; exit $?']
 
@@ -65,7 +76,7 @@ const openAt = async ({ pid, what, enter }: Place, id: string): Promise<void> =>
     ...['nsenter', `--target=${pid}`, ...flags, ...identity(), ...(switched ? ['--root'] : []), '--'],
     ...INSIDE,
   ]
-  const [command = '', ...args] = [...FOREGROUND, ...words]
+  const [command = '', ...args] = onOwnTerminal(words)
   // A clean one: what it inherits would be the host's paths, and the caller's secrets in the image's hands.
   const { TERM = 'dumb', PATH = '/bin' } = process.env
   const env = { TERM, PATH: `${PATH}:/usr/sbin:/sbin`, PS1: `(${id}) # `, HOME: '/' }
@@ -74,8 +85,8 @@ const openAt = async ({ pid, what, enter }: Place, id: string): Promise<void> =>
     child.once('error', () => resolve(127))
     child.once('close', resolve)
   })
-  if (code === 127 || code === 126)
-    printError(`the shell ended with ${code}${switched ? ': has the image a /bin/sh?' : ''}`)
+  if (code === 127)
+    printError(`${code}: ${switched ? 'has the image a /bin/sh? are' : 'are'} script and nsenter installed?`)
 }
 
 export const openShell = async (client: Client, { question: { pid }, found: { step } }: Stop): Promise<void> => {

@@ -16,11 +16,12 @@ const zones = [
       'runtime/see/host',
       'images/reference.ts',
       'images/transport.ts',
+      'images/archive/daemon.ts',
       'images/registry/settings.ts',
       'images/registry/credentials.ts',
       'images/registry/login-file.ts',
     ],
-    why: "the CLI reaches the agent by its socket only; logins are the caller's, as with docker",
+    why: "the CLI reaches the agent by its socket only; logins are the caller's, as with docker, and so is a docker daemon",
   },
   {
     target: ['images', 'cni'],

@@ -19,6 +19,10 @@ const bundle = {
   logLevel: 'warning',
   absWorkingDir: root,
   minifySyntax: true,
+  // Of V8's cached code there is no import(): it becomes require().
+  supported: { 'dynamic-import': false },
+  // For docker-daemon: only, and three times as large as the command line.
+  external: ['dockerode'],
 }
 /** The CNI plugin, and what it reads. */
 const PLUGIN_FILES = ['bridge', 'leases.sh']

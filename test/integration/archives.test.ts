@@ -2,7 +2,8 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { execa } from 'execa'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { makeRoot, type TestRoot } from '../fixtures/glasspod.ts'
+import { makeRoot, readAgentPid, type TestRoot } from '../fixtures/glasspod.ts'
+import { until } from '../fixtures/glasspod-until.ts'
 import { tarOf } from '../fixtures/tar.ts'
 
 const has = (program: string): boolean => ['/usr/bin', '/bin'].some((path) => existsSync(`${path}/${program}`))
@@ -185,6 +186,25 @@ describe('archives', () => {
       const refused = await root.glasspod(['import', '-c', 'RUN make', file('long.tar')])
       expect([refused.exitCode, refused.stderr]).toEqual([125, expect.stringContaining('RUN is not known here')])
     }
+  })
+
+  test('of a load whose agent is killed in the midst of it nothing is left', async () => {
+    await root.ok(['save', '-o', file('whole.tar'), root.image])
+    await clear()
+    const blobs = () => readdirSync(`${root.dir}/images/blobs/sha256`)
+    const before = blobs()
+    const pid = await readAgentPid(root)
+    const command = root.spawn(['load'], 'pipe')
+    const whole = readFileSync(file('whole.tar'))
+    command.stdin?.write(whole.subarray(0, whole.length / 2))
+    await until('what came lies there', () => incoming().length > 0)
+    process.kill(pid, 'SIGKILL')
+    const { exitCode, stderr } = await command
+    expect([exitCode, stderr]).toEqual([125, expect.stringContaining('the agent closed the connection')])
+    expect(await root.ok(['images', '-q'])).toBe('')
+    expect([incoming(), blobs()]).toEqual([[], before])
+    await root.ok(['load', '-i', file('whole.tar')])
+    expect((await look(root.image)).Id).toBe(image.Id)
   })
 
   test('a file that is not there, and an image that is not: no file is made of it', async () => {

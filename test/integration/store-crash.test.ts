@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { build } from 'esbuild'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { saveImages } from '../../images/archive/save.ts'
 import { digestOf, hexOf } from '../../images/digest.ts'
 import { Store } from '../../images/store/store.ts'
 import { makeSmallImage, startFaultyRegistry, type FaultyRegistry } from '../fixtures/faulty-registry.ts'
@@ -54,6 +55,13 @@ beforeAll(async () => {
     ]),
   )
   expect(await runStep(join(work, 'pulled', 'images'), 'pull')).toMatchObject({ exitCode: 0, stderr: '' })
+  await inStore(join(work, 'pulled', 'images'), async (store) => {
+    const saved = (await store.list()).map((image) => ({ image, references: image.names }))
+    const chunks: Buffer[] = []
+    for await (const chunk of await saveImages(store, saved, 'oci-archive')) chunks.push(chunk)
+    // where the program looks for it
+    writeFileSync(join(work, 'image.tar'), Buffer.concat(chunks))
+  })
 }, patiently(60_000))
 afterAll(async () => {
   await registry.stop()
@@ -105,6 +113,7 @@ interface Action {
 
 const listActions = (): readonly Action[] => [
   { action: 'pull', isPulled: false, names: [[], [nameOfIt()]] },
+  { action: 'load', isPulled: false, names: [[], [nameOfIt()]] },
   { action: 'tag', isPulled: true, names: [[nameOfIt()], [nameOfIt(), OTHER]] },
   { action: 'rmi', isPulled: true, names: [[nameOfIt()], []] },
   { action: 'prune', isPulled: true, names: [[nameOfIt()], []] },
@@ -136,7 +145,7 @@ const killAt = async ({ action, isPulled, names }: Action, call: string, nth: nu
 }
 
 describe.skipIf(!canTrace)('a store killed at any system call is whole [needs strace]', () => {
-  test.each(['pull', 'tag', 'rmi', 'prune'])(
+  test.each(['pull', 'load', 'tag', 'rmi', 'prune'])(
     '%s',
     async (name) => {
       const action = listActions().find((one) => one.action === name)

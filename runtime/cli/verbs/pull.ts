@@ -1,7 +1,7 @@
 import { formOf, isPlace, parseTransport, type Place } from '../../../images/transport.ts'
 import type { PullEvent } from '../api.ts'
 import { openSource } from '../archive/place.ts'
-import type { Client } from '../client.ts'
+import type { Client, Query } from '../client.ts'
 import { EXPLAIN_OPTIONS, parseExplain } from '../explain/options.ts'
 import { openLogins } from '../logins.ts'
 import { badFlag } from '../options.ts'
@@ -15,14 +15,10 @@ type Settings = Pick<Pull, 'platform' | 'quiet' | 'squash' | 'logins'>
 /** Resolves to the ids. */
 type Fetch = (client: Client) => Promise<string[]>
 
-/** From an archive all images, as podman has it; from a layout the only one, or the one that is named. */
-const fetchPlace = (place: Place, { platform, quiet, squash }: Settings): Fetch => {
-  const archive = openSource(place)
+const upload = (archive: AsyncIterable<Uint8Array>, query: Query, { platform, quiet, squash }: Settings): Fetch => {
   return async (client) => {
     const ids: string[] = []
-    const { reference } = place
-    const query = { format: formOf(place), reference, single: place.transport !== 'docker-archive', platform, squash }
-    await followTransfer(client.upload<PullEvent>('/images/load', archive, query), {
+    await followTransfer(client.upload<PullEvent>('/images/load', archive, { ...query, platform, squash }), {
       quiet,
       take: ({ aux }) => ids.push(...(aux?.ID === undefined ? [] : [aux.ID])),
     })
@@ -30,11 +26,23 @@ const fetchPlace = (place: Place, { platform, quiet, squash }: Settings): Fetch 
   }
 }
 
+/** From an archive all images, as podman has it; from a layout the only one, or the one that is named. */
+const queryFor = (place: Place): Query => ({
+  format: formOf(place),
+  reference: place.reference,
+  single: place.transport !== 'docker-archive',
+})
+
 /** What is the caller's to open is opened. */
-const planFetch = (text: string, settings: Settings): Fetch => {
+const planFetch = async (text: string, settings: Settings): Promise<Fetch> => {
   try {
     const transport = parseTransport(text)
-    if (isPlace(transport)) return fetchPlace(transport, settings)
+    if (isPlace(transport)) return upload(openSource(transport), queryFor(transport), settings)
+    if (transport.transport === 'docker-daemon') {
+      const { openDaemon } = await import('../../../images/archive/daemon.ts')
+      const daemon = await openDaemon(process.env)
+      return upload(await daemon.save(transport.name), { format: 'docker-archive' }, settings)
+    }
     return async (client) => [await pullImage(client, { image: transport.name, ...settings })]
   } catch (error) {
     return () => Promise.reject(error instanceof Error ? error : new Error(String(error)))
@@ -59,7 +67,7 @@ export const verb = defineVerb({
       throw badFlag('--explain tells of pulls from a registry', 'glasspod pull --explain REGISTRY/IMAGE')
     const { platform, quiet, squash, authfile } = options
     const settings = { platform, quiet, squash, logins: openLogins(authfile) }
-    const fetches = operands.map((text) => planFetch(text, settings))
+    const fetches = await Promise.all(operands.map((text) => planFetch(text, settings)))
     const client = await agent()
     let code = 0
     for (const fetch of fetches) {

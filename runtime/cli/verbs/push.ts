@@ -2,7 +2,7 @@ import { formOf, isPlace, parseTransport, type Place } from '../../../images/tra
 import type { PullEvent } from '../api.ts'
 import { writeArchive } from '../archive/output.ts'
 import { openDestination } from '../archive/place.ts'
-import { segment, type Client } from '../client.ts'
+import { segment, type Client, type Streamed } from '../client.ts'
 import { openLogins } from '../logins.ts'
 import { print } from '../output.ts'
 import { followTransfer } from '../transfer.ts'
@@ -34,16 +34,24 @@ const pushToRegistry = async (
   })
 }
 
+const download = async ({ image, agent }: Push, form: string, reference: string): Promise<Streamed> =>
+  (await agent()).download('/glasspod/images/archive', { Images: [image], Form: form, Reference: reference })
+
 /** The digest is told by who keeps the manifest: all but docker-archive. */
-const pushToPlace = async ({ image, agent }: Push, place: Place): Promise<void> => {
+const pushToPlace = async (push: Push, place: Place): Promise<void> => {
   let digest: string | undefined
   await writeArchive(openDestination(place), async () => {
-    const body = { Images: [image], Form: formOf(place), Reference: place.reference ?? '' }
-    const archive = await (await agent()).download('/glasspod/images/archive', body)
-    digest = archive.headers.get('glasspod-digest')
-    return archive.body
+    const { headers, body } = await download(push, formOf(place), place.reference ?? '')
+    digest = headers.get('glasspod-digest')
+    return body
   })
   if (digest !== undefined) print(digest)
+}
+
+const pushToDaemon = async (push: Push, name: string): Promise<void> => {
+  const { openDaemon } = await import('../../../images/archive/daemon.ts')
+  const daemon = await openDaemon(process.env)
+  await daemon.load(name, (await download(push, 'docker-archive', name)).body)
 }
 
 export const verb = defineVerb({
@@ -57,6 +65,7 @@ export const verb = defineVerb({
     const push = { image, quiet, agent }
     const transport = destination === undefined ? undefined : parseTransport(destination)
     if (transport !== undefined && isPlace(transport)) await pushToPlace(push, transport)
+    else if (transport?.transport === 'docker-daemon') await pushToDaemon(push, transport.name)
     else await pushToRegistry(push, transport?.name, authfile)
   },
 })

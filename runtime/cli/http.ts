@@ -152,6 +152,18 @@ async function* failingWith(body: AsyncGenerator<Buffer>, failure: () => unknown
   }
 }
 
+/** The status line and the fields, whose names are put into lower case. */
+const readHead = async (incoming: Incoming, socketPath: string): Promise<Pick<Answer, 'status' | 'headers'>> => {
+  const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(await incoming.line())?.[1])
+  if (!Number.isInteger(status)) throw new Error(`what answers at ${socketPath} does not speak HTTP`)
+  const headers = new Map<string, string>()
+  for (let line = await incoming.line(); line !== ''; line = await incoming.line()) {
+    const colon = line.indexOf(':')
+    headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim())
+  }
+  return { status, headers }
+}
+
 /** Resolves when the head of the answer is there. */
 export const exchange = async (socketPath: string, request: Exchange): Promise<Answer> => {
   const socket = connect(socketPath)
@@ -165,12 +177,8 @@ export const exchange = async (socketPath: string, request: Exchange): Promise<A
       failure = error
       socket.destroy()
     })
-  const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(await incoming.line())?.[1])
-  if (!Number.isInteger(status)) throw new Error(`what answers at ${socketPath} does not speak HTTP`)
-  const headers = new Map<string, string>()
-  for (let line = await incoming.line(); line !== ''; line = await incoming.line()) {
-    const colon = line.indexOf(':')
-    headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim())
-  }
+  const { status, headers } = await readHead(incoming, socketPath).catch((error: unknown) => {
+    throw failure ?? error
+  })
   return { status, headers, body: failingWith(selectBody(incoming, status, headers), () => failure), socket }
 }

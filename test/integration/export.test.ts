@@ -176,6 +176,11 @@ describe('export and from-dir', () => {
     expect(readdirSync(`${root.dir}/images`).filter((name) => name.includes('.tmp'))).toEqual([])
   })
 
+  test('without tar(1) it says so', async () => {
+    const { exitCode, stderr } = await root.glasspod(['from-dir', file('tree')], { env: { PATH: directory } })
+    expect([exitCode, stderr]).toEqual([125, expect.stringContaining('error: sh: ENOENT')])
+  })
+
   test.skipIf(process.getuid?.() === 0)(
     'what the caller may not read is no image [needs an ordinary user]',
     async () => {

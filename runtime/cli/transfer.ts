@@ -33,3 +33,22 @@ export const followTransfer = async (
 /** The stream has begun with 200, so its failure comes as a line of it. */
 const readTransferError = ({ error = '', errorDetail }: PullEvent): Failure =>
   parseFailure(JSON.stringify({ ...errorDetail, message: error || errorDetail?.['message'] }), 500)
+
+/** An archive on its way to a place that says nothing itself: how much of it there is so far, on standard error. */
+export async function* followArchive(
+  archive: AsyncIterable<Uint8Array>,
+  { quiet }: { quiet: boolean },
+): AsyncGenerator<Uint8Array> {
+  const view = openView(quiet)
+  let current = 0
+  try {
+    for await (const chunk of archive) {
+      current += chunk.length
+      view.show({ id: 'archive', status: 'Writing', progressDetail: { current } })
+      yield chunk
+    }
+    view.show({ id: 'archive', status: 'Written', progressDetail: { current } })
+  } finally {
+    view.finish()
+  }
+}

@@ -62,6 +62,15 @@ describe('transports', () => {
     },
   )
 
+  test('how far it has come is told, unless nobody wants to know', async () => {
+    const pushed = await root.glasspod(['push', root.image, `oci-archive:${at('a.tar')}`])
+    expect(pushed).toEqual({ exitCode: 0, stdout: image.Digest, stderr: 'archive: Writing\narchive: Written' })
+    const { exitCode, stderr } = await root.glasspod(['pull', `oci-archive:${at('a.tar')}`])
+    expect([exitCode, stderr]).toEqual([0, expect.stringMatching(/^archive: Receiving\narchive: Received\n/)])
+    expect((await root.glasspod(['pull', '-q', `oci-archive:${at('a.tar')}`])).stderr).toBe('')
+    expect((await root.glasspod(['push', '-q', root.image, `dir:${at('d')}`])).stderr).toBe('')
+  })
+
   test('a name in there: written, found again, and missed', async () => {
     const names: Record<string, [text: string, here: string]> = {
       'oci:': ['team/app:2', 'localhost/team/app:2'],

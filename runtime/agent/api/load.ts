@@ -5,7 +5,7 @@ import type { Agent } from '../agent.ts'
 import type { Request } from '../http.ts'
 import { sendFailureLine } from './json-lines.ts'
 import { abortWithClient, describeLosses, formatLayerProgress } from './pull.ts'
-import { drain, receive } from './received.ts'
+import { drain, receive, tellReceived } from './received.ts'
 import { isTrue, joinTag } from './query.ts'
 
 export type Line = (value: unknown) => void
@@ -55,7 +55,7 @@ export const answerLoad = (agent: Agent, request: Request): Promise<void> =>
     ])
     const [platform, reference] = [query.get('platform') ?? '', query.get('reference') ?? '']
     const archive = parseForm(query.get('format') ?? '')
-    await loadInto(agent, receive(raw), {
+    await loadInto(agent, tellReceived(receive(raw), line), {
       line,
       signal,
       squash: isTrue(query.get('squash')),
@@ -90,7 +90,7 @@ const importInto = async (agent: Agent, request: Request, line: Line): Promise<v
   const config = planRunConfig(query.getAll('changes'))
   const wanted = platform === '' ? undefined : parsePlatform(platform)
   const taken = await agent.images.changing((store) =>
-    importImage(store, receive(raw), {
+    importImage(store, tellReceived(receive(raw), line), {
       ...agent.images.unpackOptions(),
       names,
       config,

@@ -1,6 +1,7 @@
 /** An archive that a client sends: its bytes, whole or a Failure, and an answer that it hears in any case. */
 import type { IncomingMessage } from 'node:http'
 import { once } from 'node:events'
+import { throttled } from '../../../images/throttle.ts'
 import { Failure } from '../../errors.ts'
 
 /** Not ended with its reader: the connection still has an answer to carry. @throws Failure `image.archive`. */
@@ -10,6 +11,22 @@ export async function* receive(raw: IncomingMessage): AsyncGenerator<Buffer> {
   } catch {
     throw new Failure('the archive broke off before its end', { id: 'image.archive' })
   }
+}
+
+/** How much of it there is so far, as the other lines of such an answer. */
+export async function* tellReceived(
+  chunks: AsyncIterable<Buffer>,
+  line: (value: unknown) => void,
+): AsyncGenerator<Buffer> {
+  const report = throttled<'Receiving' | 'Received'>((status, current) =>
+    line({ status, id: 'archive', progressDetail: { current } }),
+  )
+  let current = 0
+  for await (const chunk of chunks) {
+    report('Receiving', (current += chunk.length))
+    yield chunk
+  }
+  report('Received', current)
 }
 
 /** Takes the rest and forgets it: a client that is still sending does not read, and would miss what went wrong. */

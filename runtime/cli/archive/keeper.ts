@@ -32,11 +32,13 @@ export const startKeeper = (about: string, script: string, words: readonly strin
   for (const stream of [data, control]) stream.on('error', () => undefined)
   let said = ''
   errors.setEncoding('utf8').on('data', (text: string) => (said += text))
-  const closed = once(child, 'close')
-  closed.catch(() => undefined)
+  const closed = once(child, 'close').catch(() => undefined)
   const isGone = (): boolean => child.exitCode !== null || child.signalCode !== null || !data.writable
-  const failure = (): Failure =>
-    new Failure(`${about}: ${said.trim().split('\n')[0] ?? `exit ${child.exitCode}`}`, { id: 'cli.file', try: 'df -h' })
+  const failure = (): Failure => {
+    const [reason = ''] = said.trim().split('\n')
+    const ending = child.signalCode ?? (child.exitCode === null ? 'sh cannot be started' : `exit ${child.exitCode}`)
+    return new Failure(`${about}: ${reason === '' ? ending : reason}`, { id: 'cli.file', try: 'df -h' })
+  }
   const end = async (word: string): Promise<void> => {
     data.end()
     control.end(word)
@@ -45,7 +47,7 @@ export const startKeeper = (about: string, script: string, words: readonly strin
   return {
     send: async (chunk) => {
       if (!isGone() && data.write(chunk)) return
-      if (!isGone()) await Promise.race([once(data, 'drain'), closed])
+      if (!isGone()) await Promise.race([once(data, 'drain').catch(() => undefined), closed])
       if (!isGone()) return
       await closed
       throw failure()

@@ -2,10 +2,10 @@ import { formOf, isPlace, parseTransport, type Place } from '../../../images/tra
 import type { PullEvent } from '../api.ts'
 import { writeArchive } from '../archive/output.ts'
 import { openDestination } from '../archive/place.ts'
-import { segment, type Client, type Streamed } from '../client.ts'
+import { segment, type Client } from '../client.ts'
 import { openLogins } from '../logins.ts'
 import { print } from '../output.ts'
-import { followTransfer } from '../transfer.ts'
+import { followArchive, followTransfer } from '../transfer.ts'
 import { AUTH_FILE, defineVerb } from '../verb.ts'
 
 interface Push {
@@ -34,16 +34,19 @@ const pushToRegistry = async (
   })
 }
 
-const download = async ({ image, agent }: Push, form: string, reference: string): Promise<Streamed> =>
-  (await agent()).download('/glasspod/images/archive', { Images: [image], Form: form, Reference: reference })
+const download = async ({ image, quiet, agent }: Push, form: string, reference: string) => {
+  const asked = { Images: [image], Form: form, Reference: reference }
+  const { headers, body } = await (await agent()).download('/glasspod/images/archive', asked)
+  return { headers, archive: followArchive(body, { quiet }) }
+}
 
 /** The digest is told by who keeps the manifest: all but docker-archive. */
 const pushToPlace = async (push: Push, place: Place): Promise<void> => {
   let digest: string | undefined
   await writeArchive(openDestination(place), async () => {
-    const { headers, body } = await download(push, formOf(place), place.reference ?? '')
+    const { headers, archive } = await download(push, formOf(place), place.reference ?? '')
     digest = headers.get('glasspod-digest')
-    return body
+    return archive
   })
   if (digest !== undefined) print(digest)
 }
@@ -51,7 +54,7 @@ const pushToPlace = async (push: Push, place: Place): Promise<void> => {
 const pushToDaemon = async (push: Push, name: string): Promise<void> => {
   const { openDaemon } = await import('../../../images/archive/daemon.ts')
   const daemon = await openDaemon(process.env)
-  await daemon.load(name, (await download(push, 'docker-archive', name)).body)
+  await daemon.load(name, (await download(push, 'docker-archive', name)).archive)
 }
 
 export const verb = defineVerb({

@@ -84,8 +84,9 @@ const planSleep = (isWatched: boolean): Call[] => {
   const call = calls('pause.wait', 'sigwaitinfo(2)')
   const set = { words: [signalSet(SIGINT, SIGTERM)], shown: '[INT TERM]' }
   return [
-    call('close_range', [0, isWatched ? ALIVE_FD - 1 : LAST_FD, 0]),
+    // The status descriptor with the last: who hears its end finds the others closed.
     ...(isWatched ? [call('close_range', [ALIVE_FD + 1, LAST_FD, 0])] : []),
+    call('close_range', [0, isWatched ? ALIVE_FD - 1 : LAST_FD, 0]),
     call('rt_sigprocmask', [flags('SIG_BLOCK'), set, NULL, SIGNAL_MASK_SIZE]),
     call('rt_sigtimedwait', [set, NULL, NULL, SIGNAL_MASK_SIZE], 'Wait to be told to stop.', {
       tolerate: ['EINTR'],

@@ -73,7 +73,7 @@ export const launchProgram = async (launch: Launch): Promise<number> => {
       heard = await Promise.race([hear(child.stdio[3] as Socket, launch), whenRefused(child, birth)])
       ended = () => describeEnd(child)
     }
-    if (heard.refused !== undefined) throw await describeFailure(program, heard.refused, birth.directory)
+    if (heard.refused !== undefined) throw await describeFailure(program, heard.refused, birth)
     if (heard.left !== undefined) throw describeLeft(calls, heard.left)
     if (heard.pid === undefined) throw await describeEarlyEnd(birth, await ended())
     return heard.pid
@@ -161,7 +161,7 @@ const hear = (
           if (bytes.length < BEFORE_FRAME) break
           void answer(parseBefore(bytes))
           bytes = bytes.subarray(BEFORE_FRAME - STATUS_FRAME)
-        } else if (errno < 0) heard.refused = { address: frame.readBigUInt64LE(0), errno: -errno }
+        } else if (errno < 0) heard.refused ??= { address: frame.readBigUInt64LE(0), errno: -errno }
         else if (frame[0] === 0) heard.unborn = true
         else {
           heard.pid = Number(frame.toString('latin1').replace(/\0.*$/s, ''))
@@ -229,7 +229,7 @@ interface Refusal {
   errno: number
 }
 
-const describeFailure = async (program: Program, { address, errno }: Refusal, directory: string): Promise<Failure> => {
+const describeFailure = async (program: Program, { address, errno }: Refusal, birth: Birth): Promise<Failure> => {
   const call = program.callAt(address)
   const name = ERRNO_NAME.get(errno) ?? `errno ${errno}`
   if (call === undefined) return new Failure(`init program: ${name}`, { id: 'process.init' })
@@ -241,7 +241,11 @@ const describeFailure = async (program: Program, { address, errno }: Refusal, di
     return call.id.startsWith('layer.') && typeof arg === 'object' && 'bytes' in arg ? [arg.shown] : []
   })
   const sentence = `${[call.call, ...(texts.length > 0 ? texts : [call.id])].join(' ')}: ${describeErrno(name)}`
-  return new Failure(sentence, { id: call.id, see: call.man, ...(await findReason(call.id, name, directory)) })
+  const reason = await findReason(call.id, name, birth.directory)
+  // of a program that it has started
+  const said = readFileSync(birth.errorFile, 'utf8').trim().split('\n').at(-1) ?? ''
+  const found = [said, reason.found ?? ''].filter((text) => text !== '').join('; ')
+  return new Failure(sentence, { id: call.id, see: call.man, ...reason, ...(found === '' ? {} : { found }) })
 }
 
 /** 127: there is no such program; 126: there is, and it cannot be executed (as a shell has it). */

@@ -14,6 +14,7 @@ import { hostResources } from './limits.ts'
 import type { Node } from './node.ts'
 import type { Pods } from './pods.ts'
 import type { ContainerRecord, PodRecord } from './records.ts'
+import { requireFuseOverlayfs } from './storage.ts'
 
 export interface BundleInput {
   node: Node
@@ -55,9 +56,11 @@ export const buildConfig = ({ node, pods, pod, container, image }: BundleInput):
 }
 
 export const planRoot = (node: Node, container: ContainerRecord, image: Pick<Image, 'layers'>): RootTree => {
+  const { driver = 'overlay' } = container
   const directory = `${node.paths.containers}/${container.id}`
   return {
-    driver: container.driver ?? 'overlay',
+    driver,
+    program: driver === 'fuse-overlayfs' ? requireFuseOverlayfs() : undefined,
     layersDir: node.paths.layers,
     lower: overlayLayers({ layersDirectory: '' }, image).map((path) => path.replace(/^\/+/, '')),
     upper: `${directory}/upper`,

@@ -1,5 +1,4 @@
 /** Further processes in running containers. They live as long as their process; the agent keeps them in memory only. */
-import { rmSync } from 'node:fs'
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import { Failure } from '../errors.ts'
@@ -11,6 +10,7 @@ import type { Step } from '../plan/step.ts'
 import { mergeEnv, planProcess, words } from '../spec/config.ts'
 import { buildConfig, rootDirectories } from './bundle.ts'
 import type { Container } from './containers.ts'
+import type { Discards } from './discards.ts'
 import { readLayeredFile, type Images } from './images.ts'
 import { notRunning, openInput, releaseInput, whenEnded } from './monitored.ts'
 import { newId, unknownThing } from './naming.ts'
@@ -48,14 +48,23 @@ export class Exec {
   }
 }
 
+interface Parts {
+  node: Node
+  pods: Pods
+  images: Images
+  leaves: Leaves
+  /** By rename: the monitor of what was refused may still be writing. */
+  discards: Discards
+}
+
 /** Ended execs that can still be asked for their exit code. */
 const KEPT = 100
 
 export class Execs {
   private readonly all = new Map<string, Exec>()
-  private readonly parts: { node: Node; pods: Pods; images: Images; leaves: Leaves }
+  private readonly parts: Parts
 
-  constructor(parts: { node: Node; pods: Pods; images: Images; leaves: Leaves }) {
+  constructor(parts: Parts) {
     this.parts = parts
   }
 
@@ -92,7 +101,7 @@ export class Execs {
     exec.state = 'exited'
     exec.exitCode = error instanceof Failure ? (error.facts.exitCode ?? 125) : 125
     exec.events.emit('failed')
-    rmSync(exec.directory, { recursive: true, force: true })
+    this.parts.discards.discard(exec.directory)
   }
 
   /** What starts it; it is not made by asking. */
@@ -173,6 +182,6 @@ export class Execs {
   private end(exec: Exec): void {
     exec.input?.destroy()
     exec.events.emit('end')
-    rmSync(exec.directory, { recursive: true, force: true })
+    this.parts.discards.discard(exec.directory)
   }
 }

@@ -127,7 +127,7 @@ ${formatList(VERBS)}
 
 options:
   --root DIR       the agent's directory (GLASSPOD_ROOT; by default the user's)
-  --storage-driver overlay|copy
+  --storage-driver overlay|fuse-overlayfs|copy
                    of an agent that is started (GLASSPOD_STORAGE_DRIVER)
   --help, -h       show this help
   --version, -v    show the version

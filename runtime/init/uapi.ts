@@ -55,6 +55,8 @@ const UAPI = {
   CLONE_NEWPID: 0x20000000,
   CLONE_NEWNET: 0x40000000,
   SIGCHLD: 17,
+  // include/uapi/linux/wait.h
+  WNOHANG: 1,
   // include/uapi/linux/prctl.h, securebits.h, seccomp.h, capability.h
   PR_SET_PDEATHSIG: 1,
   PR_SET_KEEPCAPS: 8,

@@ -5,6 +5,7 @@
  */
 import { calls, type Call, type Operand } from '../init/call.ts'
 import { AT_FDCWD, NULL, flags, mode, openHow, type Constant } from '../init/uapi.ts'
+import { planUnshare } from './namespaces.ts'
 
 export type MountAttribute = 'RDONLY' | 'NOSUID' | 'NODEV' | 'NOEXEC'
 
@@ -25,6 +26,9 @@ export const planPrivatePropagation = (): Call[] => [
     'A new mount namespace still shares events with its parent; from here on mounts stay inside.',
   ),
 ]
+
+/** A mount namespace of its own, for a program that mounts something to look at it. */
+export const planOwnMounts = (): Call[] => [...planUnshare(['mnt']), ...planPrivatePropagation()]
 
 export interface Filesystem {
   /** Name of the memory that keeps its descriptor. */

@@ -13,6 +13,8 @@ export interface RootTree extends Overlay {
   driver: StorageDriver
   upper: string
   work: string
+  /** fuse-overlayfs(1), absolute; of that driver. */
+  program?: string | undefined
 }
 
 export interface Overlay {

@@ -20,8 +20,10 @@ import {
   type RootTree,
 } from '../kernel/rootfs.ts'
 import type { OciConfig } from '../spec/oci.ts'
+import type { StorageDriver } from '../spec/storage-drivers.ts'
 import { planAttachMounts, planOpenMounts } from './config-mounts.ts'
 import { planExecute } from './execve.ts'
+import { planAwaitFuse, planFuseRoot, planServeFuse } from './fuse.ts'
 import { planTellPid } from './monitor.ts'
 import { planMonitored, planStdio } from './monitored.ts'
 import { planOpenTerminal, type TerminalSize } from './terminal.ts'
@@ -59,8 +61,11 @@ const ttyGid = ({ mappedIds }: HostFacts) => (mappedIds > TTY_GID ? TTY_GID : un
 export const planContainer = (input: ContainerInput): Call[] => {
   const { config, cgroup } = input
   const podPid = config.linux.namespaces.find(({ type, path }) => type === 'pid' && path !== undefined)?.path
+  const isServed = input.root.driver === 'fuse-overlayfs'
   return planMonitored({
     directory: input.directory,
+    prepare: isServed ? planServeFuse(input.root) : [],
+    settle: isServed ? planAwaitFuse() : [],
     openTerminal: config.process.terminal
       ? [...planDevpts(ttyGid(input.host)), ...planOpenTerminal({ load: 'devpts' })]
       : undefined,
@@ -72,6 +77,12 @@ export const planContainer = (input: ContainerInput): Call[] => {
     killFile: podPid !== undefined && cgroup !== undefined ? `${cgroup}/cgroup.kill` : undefined,
     inside: planInside(input),
   })
+}
+
+const ROOT: Record<StorageDriver, (root: RootTree) => Call[]> = {
+  overlay: planOverlay,
+  'fuse-overlayfs': planFuseRoot,
+  copy: planCopiedRoot,
 }
 
 /** Namespaces that a container has to itself where its pod does not share them. */
@@ -99,7 +110,7 @@ const planInside = ({ config, root, noPivot, host }: ContainerInput): Call[] => 
     ...planOomScoreAdj(process.oomScoreAdj),
     ...(own.includes('net') ? planLoopback(host.mappedIds) : []),
     ...planPrivatePropagation(),
-    ...(root.driver === 'copy' ? planCopiedRoot(root) : planOverlay(root)),
+    ...ROOT[root.driver](root),
     ...(process.terminal ? [] : planDevpts(ttyGid(host))),
     ...planOpenDevices(),
     ...planOpenMounts(config.mounts, facts),

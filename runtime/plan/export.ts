@@ -4,10 +4,10 @@
  */
 import { relative } from 'node:path'
 import type { Call } from '../init/call.ts'
-import { planPrivatePropagation } from '../kernel/mounts.ts'
-import { planUnshare } from '../kernel/namespaces.ts'
+import { planOwnMounts } from '../kernel/mounts.ts'
 import { planOverlay, type RootTree } from '../kernel/rootfs.ts'
 import { planExecute } from './execve.ts'
+import { planServeHere } from './fuse.ts'
 import { planFatal, planTellPid } from './monitor.ts'
 
 export interface Export {
@@ -32,13 +32,17 @@ const TAR_FLAGS = [
  * mounted by the container. One of a single directory the kernel does not mount, nor is it needed.
  */
 export const planExport = ({ root, scratch, tar }: Export): Call[] => {
-  const { driver, layersDir, lower, upper } = root
+  const { driver, layersDir, lower, upper, program } = root
   const target = `${scratch}/${MOUNT_POINT}`
   const isOneTree = driver === 'copy' || lower.length === 0
   const tree = { layersDir, lower: [relative(layersDir, upper), ...lower], target, links: `${scratch}/lower` }
   return [
     ...planTellPid(),
-    ...(isOneTree ? [] : [...planUnshare(['mnt']), ...planPrivatePropagation(), ...planOverlay(tree)]),
+    ...(isOneTree
+      ? []
+      : driver === 'overlay'
+        ? [...planOwnMounts(), ...planOverlay(tree)]
+        : planServeHere({ ...tree, program })),
     ...planExecute({ args: [tar, ...TAR_FLAGS], env: ['LC_ALL=C'], cwd: isOneTree ? upper : target }),
     ...planFatal(),
   ]

@@ -27,6 +27,8 @@ const CHILDREN: Record<string, string> = {
   'pump.stdout': 'log pump of stdout',
   'pump.stderr': 'log pump of stderr',
   'pump.stdin': 'terminal pump',
+  'fuse.daemon': 'fuse-overlayfs',
+  'fuse.parent': 'monitor',
   [FATAL]: 'whoever failed',
 }
 

@@ -23,6 +23,11 @@ const HINTS: readonly Hint[] = [
     probes: ['rootfs.overlay', 'kernel.version', 'root.space'],
   },
   {
+    step: /^rootfs\.fuse$/,
+    error: /ENOENT|ENODEV|ENXIO|EACCES|EPERM|EINVAL|ENOTCONN/,
+    probes: ['rootfs.fuse'],
+  },
+  {
     step: /^layer\.(xattr|opaque)$/,
     error: /EOPNOTSUPP|ENOTSUP/,
     why: 'the filesystem of the root directory keeps no extended attributes of this kind',
@@ -41,6 +46,12 @@ const HINTS: readonly Hint[] = [
     try: 'check the name, and that the image has it (and its interpreter): glasspod run --entrypoint ls IMAGE -l /bin',
   },
   { step: /^process\.exec$/, error: /EACCES/, try: 'check that it is a file with the execute bit: chmod +x' },
+  {
+    step: /^process\.(exec|cwd)$/,
+    error: /ENOTCONN/,
+    why: 'fuse-overlayfs, which answered for the root of the container, has ended',
+    try: 'glasspod restart NAME; what was written before it ended is kept',
+  },
   {
     step: /^process\.exec$/,
     error: /ENOEXEC/,

@@ -16,7 +16,7 @@ export const planRemoval = (directory: string): Step => ({
 const planWork = (directory: string): Step => ({
   kind: 'mkdir',
   id: 'container.work',
-  why: 'overlay prepares a file here, so that it appears in the upper layer whole or not at all.',
+  why: 'A file is prepared here, so that it appears in the upper layer whole or not at all.',
   man: 'mount(8)',
   path: `${directory}/work`,
   mode: 0o700,

@@ -237,10 +237,12 @@ export interface Wait extends MonitorFiles {
   inputPump?: boolean
   /** Kill what the first process leaves behind: with a PID namespace of its own the kernel does that. */
   killFile?: string | undefined
+  /** What must be so before the end is recorded. */
+  settle?: Call[]
 }
 
 /** Waits for the process that the program cloned into `child`, records its end, and ends. */
-export const planWait = ({ directory, pumps, inputPump = false, killFile }: Wait): Call[] => {
+export const planWait = ({ directory, pumps, inputPump = false, killFile, settle = [] }: Wait): Call[] => {
   const call = calls('monitor.wait', 'wait4(2)', 'ps -o pid,ppid,comm')
   const wait = (what: string, status: Call['args'][number], label: string) =>
     call('wait4', [{ load: what }, status, 0, NULL], '', { tolerate: ['EINTR'], onError: label, label })
@@ -250,6 +252,7 @@ export const planWait = ({ directory, pumps, inputPump = false, killFile }: Wait
     ...(killFile === undefined ? [] : planKill(killFile)),
     ...(pumps.includes('stderr') ? [call('close', [CONTROL_FD])] : []),
     ...pumps.map((stream) => wait(`${stream}.pump`, NULL, `wait.${stream}`)),
+    ...settle,
     ...planRecordExit(directory),
     ...(inputPump ? [call('kill', [{ load: 'stdin.pump' }, flags('SIGKILL')])] : []),
     call('exit_group', [0], 'Nothing is left to do; whoever reads the named pipe learns of it now.'),

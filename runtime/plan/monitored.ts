@@ -22,6 +22,8 @@ export interface MonitoredInput {
   directory: string
   /** Before anything else: what later calls need a descriptor of. */
   prepare?: Call[]
+  /** When the first process has ended, before that is recorded. */
+  settle?: Call[]
   /** With a terminal: the calls that open its master. */
   openTerminal?: Call[] | undefined
   terminalSize?: TerminalSize | undefined
@@ -65,6 +67,7 @@ export const planMonitored = (input: MonitoredInput): Call[] => {
       pumps: terminal ? ['stdout'] : ['stdout', 'stderr'],
       inputPump: terminal,
       killFile: input.killFile,
+      settle: input.settle ?? [],
     }),
     ...(terminal ? planTerminalPumps(directory) : planPumpLoops()),
     session('setsid', [], 'A session of its own: no terminal of the host is in reach.', { label: 'inside' }),

@@ -91,16 +91,19 @@ export const enterCgroup = (user: PasswdEntry): void => {
 
 /**
  * $1 is cgroup.procs of the leaf or empty, $2 an empty directory, the rest is executed. The machine's own /dev stays as
- * it is: in this mount namespace, which the node inherits, a device of mode 0666 covers a tun of root's only. Where
- * there is no tun at all, the uplink says so.
+ * it is: in this mount namespace, which the node inherits, a device of mode 0666 covers a tun or fuse of root's only.
+ * Where there is none at all, who needs it says so.
  */
 const LAUNCH = `
 if [ -n "$1" ]; then echo 0 > "$1"; fi
-if [ -c /dev/net/tun ] && [ "$(stat -c %a /dev/net/tun)" != 666 ]; then
-  mount -t tmpfs -o size=4k,mode=0700 glasspod "$2" &&
-    mknod -m 0666 "$2/tun" c 10 200 && mount --bind "$2/tun" /dev/net/tun
-  umount "$2"
-fi
+cover() {
+  [ -c "$1" ] && [ "$(stat -c %a "$1")" != 666 ] || return 0
+  mount -t tmpfs -o size=4k,mode=0700 glasspod "$4" &&
+    mknod -m 0666 "$4/device" c "$2" "$3" && mount --bind "$4/device" "$1"
+  umount "$4"
+}
+cover /dev/net/tun 10 200 "$2"
+cover /dev/fuse 10 229 "$2"
 shift 2
 exec "$@"`
 

@@ -113,10 +113,10 @@ export const planAsRoot = (user: string, cgroup: string | undefined): Step[] => 
           ),
         ]),
     step(
-      'root.tun',
-      'In a mount namespace of the node, a tun device that this user may open covers one that only root may.',
+      'root.devices',
+      'In a mount namespace of the node, devices that this user may open cover those that only root may: tun for the uplink, fuse for fuse-overlayfs.',
       'mount_namespaces(7)',
-      'mknod -m 0666 tun c 10 200; mount --bind tun /dev/net/tun',
+      'mknod -m 0666 tun c 10 200; mount --bind tun /dev/net/tun; mknod -m 0666 fuse c 10 229; mount --bind fuse /dev/fuse',
     ),
     step(
       'root.user',

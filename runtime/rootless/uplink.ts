@@ -12,7 +12,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Failure } from '../errors.ts'
 import { isAlive, readIdentity, signalProcess, type ProcessIdentity } from '../kernel/processes.ts'
 import { failureFacts } from '../see/doctor/probe.ts'
-import { readTun, readUplinkProgram, TUN_DEVICE, UPLINK_PROGRAM, type UplinkProgram } from '../see/doctor/uplink.ts'
+import { readDevice } from '../see/doctor/device.ts'
+import { readUplinkProgram, TUN, TUN_DEVICE, UPLINK_PROGRAM, type UplinkProgram } from '../see/doctor/uplink.ts'
 import { planPasta, PASTA_DEVICE } from './uplink-pasta.ts'
 import type { UplinkPlan } from './uplink-plan.ts'
 import { HOST_GUARD, planSlirp4netns } from './uplink-slirp4netns.ts'
@@ -84,8 +85,8 @@ export const findUplinkProgram = (
  * Opens and closes the tun device, which every uplink needs.
  * @throws {Failure} `uplink.tun`: absent (ENOENT), not for this user (EACCES), or without a driver (ENODEV, ENXIO)
  */
-export const checkTun = (device?: string): void => {
-  const facts = readTun(device)
+export const checkTun = (device = TUN): void => {
+  const facts = readDevice(device)
   if (facts.errno === undefined) return
   throw new Failure(`uplink: open ${facts.device}: ${facts.errno}`, {
     ...failureFacts(TUN_DEVICE, TUN_DEVICE.judge(facts)),

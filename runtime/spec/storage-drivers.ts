@@ -1,7 +1,7 @@
 /** What puts the layers of an image and a container's own together, in the order in which they are tried. */
 import { Failure } from '../errors.ts'
 
-export const STORAGE_DRIVERS = ['overlay', 'copy'] as const
+export const STORAGE_DRIVERS = ['overlay', 'fuse-overlayfs', 'copy'] as const
 export type StorageDriver = (typeof STORAGE_DRIVERS)[number]
 
 /** Forces one: of the agent's environment, and of a client's, which `--storage-driver` writes there. */

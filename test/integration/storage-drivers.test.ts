@@ -5,58 +5,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeSmallImage, startFaultyRegistry, type FaultyRegistry } from '../fixtures/faulty-registry.ts'
 import { BIN, makeRoot, readAgentPid, type TestRoot } from '../fixtures/glasspod.ts'
 import { until } from '../fixtures/glasspod-until.ts'
+import { hasUsableFuse } from '../fixtures/fuse-device.ts'
+import { APPLETS, BASE, LIST, NEXT } from '../fixtures/layered-image.ts'
 import { planOnOverlay } from '../fixtures/private-mounts.ts'
 import { expectNoResidue } from '../fixtures/residue.ts'
-import type { TarItem } from '../fixtures/tar.ts'
-
-const directory = (name: string, mtime = 1000): TarItem => ({ name, type: 'directory', mtime })
-const file = (name: string, content = name, more: Partial<TarItem> = {}): TarItem => ({ name, content, ...more })
-
-const APPLETS = ['sh', 'cat', 'ls', 'sleep', 'find', 'sort', 'stat', 'rm', 'mkdir', 'touch', 'grep', 'id', 'sed']
-const BASE: TarItem[] = [
-  { name: 'bin/busybox', content: readFileSync('/bin/busybox'), mode: 0o755 },
-  ...APPLETS.map((name): TarItem => ({ name: `bin/${name}`, type: 'symlink', linkname: 'busybox' })),
-  ...['bin/', 'etc/', 'kept/', 'pair/', 'twins/'].map((name) => directory(name, 1_000_000)),
-  file('etc/passwd', 'root:x:0:0::/:/bin/sh\nwww:x:33:33::/:/bin/sh\n'),
-  file('etc/set', 's', { mode: 0o4755, uid: 33, gid: 33, mtime: 1_234_567 }),
-  directory('gone/', 5000),
-  file('gone/a'),
-  file('kept/deep/a'),
-  file('opaque/below'),
-  file('pair/one', 'both'),
-  { name: 'pair/two', type: 'link', linkname: 'pair/one' },
-  file('twins/one', 'both'),
-  { name: 'twins/two', type: 'link', linkname: 'twins/one' },
-  file('was-directory/a'),
-  file('was-file'),
-  { name: 'was-link', type: 'symlink', linkname: 'kept' },
-]
-const NEXT: TarItem[] = [
-  file('.wh.gone', ''),
-  directory('kept/deep/', 7777),
-  file('kept/deep/.wh.a', ''),
-  file('kept/deep/b'),
-  directory('kept/', 3000),
-  directory('kept/new/', 4000),
-  file('kept/new/.wh.nothing', ''),
-  directory('opaque/', 6000),
-  file('opaque/.wh..wh..opq', ''),
-  file('opaque/above'),
-  directory('pair/', 2000),
-  file('pair/one', 'this alone'),
-  file('was-directory', 'a file'),
-  directory('was-file/', 8000),
-  file('was-file/inside'),
-  directory('was-link/', 9000),
-  file('was-link/inside'),
-]
-const LIST = `
-cd / && for top in bin etc/passwd etc/set gone kept opaque pair twins was-directory was-file was-link; do
-  [ ! -e $top ] || find $top
-done | sort | while read name; do
-  [ -d "$name" ] && [ ! -L "$name" ] && stat -c '%n %F %a %u:%g %Y' "$name" && continue
-  stat -c '%n %F %a %u:%g %Y %h' "$name"; [ -L "$name" ] || [ "$name" = bin/busybox ] || cat "$name"
-done`
 
 const roots = { overlay: makeRoot(), copy: makeRoot() }
 const asked = ['--storage-driver', 'copy']
@@ -94,7 +46,8 @@ test('info says which driver makes the roots, and why', async () => {
   })
 })
 
-test('where no overlay can be mounted each container gets a copy, and info says why', async () => {
+/** `info` and the mounts of a container, where the root directory is on an overlay and the `covered` files are nothing. */
+const onOverlay = async (covered: readonly string[]) => {
   const outside = makeRoot()
   const plain = await startFaultyRegistry(await makeSmallImage([BASE.slice(0, APPLETS.length + 1)], false))
   const [dir, image] = [`${outside.dir}/there`, `${plain.host}/x`]
@@ -111,16 +64,42 @@ test('where no overlay can be mounted each container gets a copy, and info says 
     glasspod system reset --force >&2`
   const { NODE_EXTRA_CA_CERTS: _, ...environment } = process.env
   const env = { ...environment, node: process.execPath, bin: BIN, dir, image }
-  const [program = '', ...words] = [...planOnOverlay(outside.dir), 'sh', '-euc', script]
-  const { stdout } = await execa(program, words, { env, extendEnv: false })
-  const info = JSON.parse(stdout.slice(0, stdout.indexOf('\n}') + 2)) as { Driver: string; DriverStatus: string[][] }
-  expect(info.Driver).toBe('copy')
-  expect(info.DriverStatus.join('\n')).toMatch(
-    /Backing Filesystem,overlay\nChosen,a trial mount of overlay does not work: /,
+  const [program = '', ...words] = [...planOnOverlay(outside.dir, covered), 'sh', '-euc', script]
+  try {
+    const { stdout } = await execa(program, words, { env, extendEnv: false })
+    const end = stdout.indexOf('\n}') + 2
+    const { Driver: driver, DriverStatus: status } = JSON.parse(stdout.slice(0, end)) as Info
+    return { driver, status: status.join('\n'), mounts: stdout.slice(end) }
+  } finally {
+    rmSync(outside.dir, { recursive: true })
+    await plain.stop()
+  }
+}
+
+interface Info {
+  Driver: string
+  DriverStatus: string[][]
+}
+
+test.skipIf(!hasUsableFuse())(
+  'where no overlay can be mounted fuse-overlayfs is asked, and info says why [needs a usable /dev/fuse]',
+  async () => {
+    const { driver, status, mounts } = await onOverlay([])
+    expect(driver).toBe('fuse-overlayfs')
+    expect(status).toMatch(
+      /Backing Filesystem,overlay\nChosen,a trial mount of overlay does not work: .*; a trial mount of fuse-overlayfs works$/,
+    )
+    expect(mounts).toMatch(/ \/ \/ rw,relatime - fuse\.fuse-overlayfs /)
+  },
+)
+
+test('where that does not work either each container gets a copy, and info says why', async () => {
+  const { driver, status, mounts } = await onOverlay(['/dev/fuse'])
+  expect(driver).toBe('copy')
+  expect(status).toMatch(
+    /Backing Filesystem,overlay\nChosen,a trial mount of overlay does not work: .*; a trial mount of fuse-overlayfs does not work: /,
   )
-  expect(stdout).toMatch(/\/containers\/[0-9a-f]+\/upper \/ /)
-  rmSync(outside.dir, { recursive: true })
-  await plain.stop()
+  expect(mounts).toMatch(/\/containers\/[0-9a-f]+\/upper \/ /)
 })
 
 test('a copy is the tree that overlay shows: owners, modes, times, links, deletions', async () => {

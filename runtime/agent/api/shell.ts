@@ -35,9 +35,9 @@ const makeScript = async (agent: Agent, request: Request): Promise<string> => {
       'who starts a container again must outlive it',
       'the same without --restart; a loop around the script is one as well',
     )
-  if (record.driver !== 'overlay')
+  if (record.driver === 'copy')
     throw refuse(
-      `--dry-run=sh mounts the layers by overlay, and the storage driver here is ${record.driver}`,
+      '--dry-run=sh mounts the layers as one tree, and the storage driver here is copy',
       'a shell cannot tell which directories of a layer replace those below',
       'glasspod explain run ..., which shows the same steps with any driver',
     )

@@ -1,5 +1,6 @@
 /** All probes, in the order in which they are shown. */
 import { CGROUP_PROBES } from './cgroups.ts'
+import { FUSE_PROBES } from './fuse.ts'
 import { IDMAP_PROBES } from './idmap.ts'
 import { KERNEL_PROBES } from './kernel.ts'
 import { LIMIT_PROBES } from './limits.ts'
@@ -23,6 +24,7 @@ export const PROBES: readonly Probe[] = [
   ...CGROUP_PROBES,
   ...SESSION_PROBES,
   ...ROOT_PROBES,
+  ...FUSE_PROBES,
   ...MOUNT_PROBES,
   ...NETWORK_PROBES,
   ...UPLINK_PROBES,

@@ -1,33 +1,12 @@
 /** What the uplink needs of this machine: a tun device, and a program (slirp4netns(1), pasta(1)). */
-import { closeSync, constants, openSync, statSync } from 'node:fs'
-import { join } from 'node:path'
-import { errnoOf } from '../../errors.ts'
-import { isExecutable } from '../../kernel/executables.ts'
+import { findIn } from '../../kernel/executables.ts'
 import { withSbin } from '../../rootless/environment.ts'
+import { readDevice, type DeviceFacts } from './device.ts'
 import { bad, defineProbe, fine, type Probe } from './probe.ts'
 
-const TUN = '/dev/net/tun'
+export const TUN = '/dev/net/tun'
 
-export interface TunFacts {
-  device: string
-  /** Of opening it; undefined: it opened. */
-  errno: string | undefined
-  /** Started by root, glasspod gives its node a device of its own where the machine has any. */
-  ownDevice?: boolean
-}
-
-export const readTun = (device = TUN): TunFacts => {
-  try {
-    closeSync(openSync(device, constants.O_RDWR))
-    return { device, errno: undefined }
-  } catch (error) {
-    return { device, errno: errnoOf(error) ?? String(error) }
-  }
-}
-
-const isDevice = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isCharacterDevice() === true
-
-export const TUN_DEVICE = defineProbe<TunFacts>({
+export const TUN_DEVICE = defineProbe<DeviceFacts>({
   id: 'uplink.tun',
   group: 'network',
   severity: 'warning',
@@ -35,7 +14,7 @@ export const TUN_DEVICE = defineProbe<TunFacts>({
   why: 'the uplink moves packets between the node and the host through a tap device; without it pods reach each other only',
   advice: `sudo modprobe tun; sudo mkdir -p /dev/net; sudo mknod -m 0666 ${TUN} c 10 200`,
   see: 'docs/troubleshooting.md#uplink-tun',
-  read: ({ byRoot }) => ({ ...readTun(), ownDevice: byRoot && isDevice(TUN) }),
+  read: (host) => readDevice(TUN, host),
   judge({ device, errno, ownDevice = false }) {
     if (errno === undefined) return fine(`${device} opens`)
     if (ownDevice) return fine(`${device} is root's; started by root, the node has one of its own`)
@@ -65,7 +44,7 @@ export const readUplinkProgram = (
   wanted: readonly UplinkProgram[] = UPLINK_PROGRAMS,
 ): ProgramFacts => {
   for (const program of wanted) {
-    const file = path.map((directory) => join(directory, program)).find(isExecutable)
+    const file = findIn(path, program)
     if (file !== undefined) return { path, wanted, found: { program, file } }
   }
   return { path, wanted, found: undefined }

@@ -10,10 +10,10 @@ import { formatLimit, makeProcess, readExecution, readStep, type Process } from 
 import { comment, type Quote } from './words.ts'
 
 /**
- * Where in the script: `monitor` outside of the container, `child` its first process in its old mount namespace, `init`
+ * Where in the script: `pod` before the PID namespace, whose first process is to be the container's; `monitor` outside of the container, `child` its first process in its old mount namespace, `init`
  * in the new one before the root switch. What comes after the switch is said by `switchRoot` and the process.
  */
-export type Stage = 'monitor' | 'child' | 'init'
+export type Stage = 'pod' | 'monitor' | 'child' | 'init'
 
 export interface Inside {
   lines: Record<Stage, string[]>
@@ -71,7 +71,7 @@ const reasonOf = (group: CallGroup, opened: ReadonlyMap<string, mounts.OpenMount
 export const renderInside = (groups: readonly CallGroup[], quote: Quote): Inside => {
   const process = makeProcess()
   const result: Inside = {
-    lines: { monitor: [], child: [], init: [] },
+    lines: { pod: [], monitor: [], child: [], init: [] },
     unshare: { monitor: [], child: [] },
     switchRoot: [],
     process,
@@ -101,6 +101,10 @@ export const renderInside = (groups: readonly CallGroup[], quote: Quote): Inside
     if (id === 'process.oom-score-adj') return [writeTo(group, quote)]
     if (id === 'mounts.private') return ['mount --make-rprivate /']
     if (id === 'rootfs.overlay') return mounts.overlay(group, quote)
+    if (id === 'rootfs.fuse')
+      return group.process === 'fuse-overlayfs'
+        ? mounts.serve(group, quote)
+        : 'by hand: fuse-overlayfs makes the mount, in the stage "pod"'
     if (id === 'mounts.masked') return mounts.mask(group, quote)
     if (id === 'mounts.readonly') return mounts.protect(group, quote)
     if (id === 'devices.links') return mounts.links(group, quote)
@@ -140,11 +144,12 @@ export const renderInside = (groups: readonly CallGroup[], quote: Quote): Inside
     const lines = render(group)
     if (lines === undefined) throw new Error(`no shell is known for the step ${group.id}`)
     const note = typeof lines === 'string' ? ` (${lines})` : ''
+    const there = group.process === 'fuse-overlayfs' ? 'pod' : stage
     // what opens a mount is said where it is attached; what is one step to the shell, once
     if (lines.length > 0 && `${group.id}${note}` !== said)
-      result.lines[stage].push(...comment(`${group.id}: ${reasonOf(group, opened)} ${group.man}${note}`))
+      result.lines[there].push(...comment(`${group.id}: ${reasonOf(group, opened)} ${group.man}${note}`))
     said = note === '' ? '' : `${group.id}${note}`
-    if (typeof lines !== 'string') result.lines[stage].push(...lines)
+    if (typeof lines !== 'string') result.lines[there].push(...lines)
     // the last of the namespaces that unshare(1) makes for the child: from here on it is in them
     if (stage === 'child' && group.id === 'namespaces.cgroup') stage = 'init'
   }

@@ -3,9 +3,10 @@
  * it after, by descriptor; a shell knows only paths, so it mounts everything below the new root while the old one is
  * still there, and refuses links on the way (`place` of the script's head).
  */
+import { resolve } from 'node:path'
 import type { Call } from '../../init/call.ts'
 import type { CallGroup } from '../../plan/groups.ts'
-import { callOf, callsOf, memoryOf, namesOf, shownOf, textOf } from './operands.ts'
+import { callOf, callsOf, memoryOf, namesOf, shownOf, textOf, wordsOf } from './operands.ts'
 import type { Quote } from './words.ts'
 
 /** What is open and not yet attached, by the memory that keeps its descriptor. */
@@ -110,6 +111,27 @@ export const overlay = (group: CallGroup, quote: Quote): string[] => {
     ...links,
     `mount -t overlay -o ${quote(textOf(args[4]))} overlay ${quote(textOf(args[1]))}`,
     'cd /',
+  ]
+}
+
+/** A daemon that ends with the script: started where it is not yet the first process of the new PID namespace. */
+export const serve = (group: CallGroup, quote: Quote): string[] => {
+  const layers = textOf(callOf(group, 'chdir').args[0])
+  const [, , , given = ''] = wordsOf(callOf(group, 'execve').args[1])
+  // absolute, so that they become the script's own
+  const options = given.replaceAll(
+    /((?:upper|work)dir=)([^,]*)/g,
+    (_, name: string, path: string) => name + resolve(layers, path),
+  )
+  return [
+    `cd ${quote(layers)}`,
+    'command -v fuse-overlayfs >/dev/null || fail "fuse-overlayfs is missing" "apt-get install fuse-overlayfs"',
+    `setpriv --pdeathsig KILL fuse-overlayfs -f -o ${quote(options)} "$CONTAINER/rootfs" </dev/null 3<&- &`,
+    'cd /',
+    'until findmnt "$CONTAINER/rootfs" >/dev/null; do',
+    '  kill -0 $! 2>/dev/null || fail "fuse-overlayfs has ended" "ls -l /dev/fuse; glasspod doctor rootfs.fuse"',
+    '  sleep 0.05',
+    'done',
   ]
 }
 

@@ -140,7 +140,11 @@ export const formatShell = (input: ShellInput): string => {
       `unshare ${made.flags.join(' ')} -- sh "$SCRIPT" pod <&3 3<&- &`,
       'wait_for $!',
     ]),
-    ...stage('pod', 'In the namespaces of the pod.', [...made.lines, unshare(inside.unshare.monitor, 'monitor')]),
+    ...stage('pod', 'In the namespaces of the pod.', [
+      ...made.lines,
+      ...inside.lines.pod,
+      unshare(inside.unshare.monitor, 'monitor'),
+    ]),
     ...stage('monitor', 'Outside of the container: it forks its first process and waits for it.', [
       ...inside.lines.monitor,
       'exec 3<&0',

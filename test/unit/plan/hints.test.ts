@@ -15,6 +15,7 @@ describe('a hint', () => {
     ['mounts.sys', 'EPERM', 'mounts.sys'],
     ['rootfs.overlay', 'ENODEV', 'rootfs.overlay'],
     ['rootfs.overlay', 'EINVAL', 'rootfs.overlay'],
+    ['rootfs.fuse', 'ENOTCONN', 'rootfs.fuse'],
     ['process.unshare', 'unshare: unshare failed: Operation not permitted', 'userns.create'],
     ['process.unshare', 'unshare: unshare failed: No space left on device', 'userns.create'],
     ['process.unshare', 'unshare: failed to execute newuidmap: No such file or directory', 'ids.map'],

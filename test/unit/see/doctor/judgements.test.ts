@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { parseMountinfo } from '../../../../runtime/kernel/mountinfo.ts'
 import { VERSION as CGROUP_VERSION, CGROUP_PROBES } from '../../../../runtime/see/doctor/cgroups.ts'
+import { FUSE } from '../../../../runtime/see/doctor/fuse.ts'
 import { MAP } from '../../../../runtime/see/doctor/idmap.ts'
 import { SECCOMP, VERSION } from '../../../../runtime/see/doctor/kernel.ts'
 import { INOTIFY, MEMORY, parseSoftLimit, PROCESSES } from '../../../../runtime/see/doctor/limits.ts'
@@ -196,6 +197,14 @@ describe('the root directory', () => {
   ])('on %s', (type, said, found) => {
     const mount = { type, point: '/h', options: [] }
     expect(badOf(OVERLAY_MOUNT.judge({ ended: failed(said, 32), mount })).found).toMatch(found)
+  })
+
+  it('where fuse-overlayfs is missing, or its device is, is closed, or is made by root for its node', () => {
+    const facts = { device: '/dev/fuse', errno: 'EACCES', program: '/usr/bin/fuse-overlayfs' }
+    expect(badOf(FUSE.judge({ ...facts, program: undefined })).found).toBe('there is no fuse-overlayfs')
+    expect(badOf(FUSE.judge(facts)).try).toMatch(/^sudo chmod 0666 \/dev\/fuse; .*KERNEL=="fuse"/)
+    expect(badOf(FUSE.judge({ ...facts, errno: 'ENOENT' })).try).toMatch(/^sudo modprobe fuse/)
+    expect(FUSE.judge({ ...facts, ownDevice: true }).is).toBe('fine')
   })
 
   it('with little room, no room, and no inodes', () => {

@@ -21,6 +21,8 @@ export interface Image {
   readonly digest: Digest
   /** What registries call it: the digest of the index it was chosen from, or the manifest's. */
   readonly sources: readonly Digest[]
+  /** `REGISTRY/REPOSITORY@DIGEST`, of the names that a registry has it under: not of those that `tag` gave. */
+  readonly repoDigests: readonly string[]
   /** Bytes of manifest, config and layer blobs, so compressed. */
   readonly size: number
   readonly platform: Platform

@@ -6,7 +6,7 @@ import type { Digest } from './digest.ts'
 import type { Image } from './image.ts'
 import { parseManifest, type Descriptor } from './manifest.ts'
 import { OCI_MANIFEST } from './media-types.ts'
-import { formatReference, type Reference } from './reference.ts'
+import { formatReference, repositoryOf, type Reference } from './reference.ts'
 import { placesOf, type RegistriesConf } from './registry/registries-conf.ts'
 import type { Registry } from './registry/registry.ts'
 import { Uploader } from './registry/upload.ts'
@@ -48,7 +48,7 @@ const repositoryWith = (
     .filter(({ id, layers }) => id === blob || layers.some(({ digest }) => digest === blob))
     .flatMap(({ names }) => names)
     .filter((name) => name.startsWith(`${registry}/`))
-    .map((name) => name.slice(registry.length + 1).replace(/[:@][^/]*$/, ''))
+    .map((name) => repositoryOf(name).slice(registry.length + 1))
     .find((other) => other !== repository)
 
 /** @throws Failure `registry.*`, `image.push`, `store.damaged`. */
@@ -85,6 +85,7 @@ export const push = async (store: Store, image: Image, target: Reference, option
     })
     const mediaType = manifest.mediaType ?? OCI_MANIFEST
     await uploader.manifest(bytes, { mediaType, digest: image.digest }, target.tag ?? image.digest)
+    await store.noteSource(image.digest, formatReference(target))
     return { digest: image.digest, size: bytes.length }
   } catch (error) {
     if (options.signal?.aborted !== true) throw error

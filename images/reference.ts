@@ -95,6 +95,9 @@ export const parseReference = (text: string): Reference => {
 const suffix = ({ tag, digest }: Reference): string =>
   `${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`
 
+/** A full name without its tag and digest. */
+export const repositoryOf = (name: string): string => name.replace(/[:@][^/]*$/, '')
+
 /** The full name, the same for every spelling: `docker.io/library/busybox:latest`. It parses back to the same value. */
 export const formatReference = (reference: Reference): string =>
   `${reference.registry}/${reference.repository}${suffix(reference)}`

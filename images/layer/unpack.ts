@@ -19,6 +19,8 @@ export interface UnpackOptions extends Omit<WriterOptions, 'form'> {
   readonly algorithm?: string
   /** Bytes of the uncompressed tar, 64 GiB by default: a bound for decompression bombs. */
   readonly maxBytes?: number | undefined
+  /** Bytes from which a layer may grow 200 times at most; 4 GiB by default. */
+  readonly ratioFrom?: number | undefined
 }
 
 /** What is not as the layer has it; counts of entries. */
@@ -59,7 +61,14 @@ const RATIO_FROM = 4 * GIB
 export const unpackLayer = async (
   source: AsyncIterable<Uint8Array>,
   directory: string,
-  { applyMarks, form = 'overlay', algorithm, maxBytes = DEFAULT_MAX_BYTES, ...owners }: UnpackOptions,
+  {
+    applyMarks,
+    form = 'overlay',
+    algorithm,
+    maxBytes = DEFAULT_MAX_BYTES,
+    ratioFrom = RATIO_FROM,
+    ...owners
+  }: UnpackOptions,
 ): Promise<UnpackedLayer> => {
   const writer = new LayerWriter(directory, { form, ...owners })
   const hasher = createHasher(algorithm)
@@ -76,7 +85,8 @@ export const unpackLayer = async (
       const tar = await openTar(writer)
       for await (const chunk of chunks) {
         size += chunk.length
-        if (size > maxBytes || (size > RATIO_FROM && size > compressed * MAX_RATIO)) throw bomb({ size, compressed })
+        if (size > maxBytes || (size > ratioFrom && size > compressed * MAX_RATIO))
+          throw bomb({ size, compressed }, { maxBytes, ratioFrom })
         hasher.update(chunk)
         await tar.write(chunk)
       }
@@ -92,13 +102,18 @@ export const unpackLayer = async (
   return { diffId: hasher.digest(), size, entries, squashed, placeholders }
 }
 
+const gib = (bytes: number): number => Number((bytes / GIB).toPrecision(3))
+
 const applyAll = async (applyMarks: ApplyMarks, marks: Parameters<ApplyMarks>[0]): Promise<void> => {
   if (marks.length > 0) await applyMarks(marks)
 }
 
-const bomb = ({ size, compressed }: { readonly size: number; readonly compressed: number }): Failure =>
+const bomb = (
+  { size, compressed }: { readonly size: number; readonly compressed: number },
+  { maxBytes, ratioFrom }: { readonly maxBytes: number; readonly ratioFrom: number },
+): Failure =>
   new Failure(`the layer grows beyond all measure when unpacked`, {
     id: 'image.bomb',
-    why: `a layer may have ${DEFAULT_MAX_BYTES / GIB} GiB, and from ${RATIO_FROM / GIB} GiB on ${MAX_RATIO} times its compressed size`,
+    why: `a layer may have ${gib(maxBytes)} GiB, and from ${gib(ratioFrom)} GiB on ${MAX_RATIO} times its compressed size`,
     found: `${size} bytes out of ${compressed}`,
   })

@@ -35,9 +35,12 @@ export const writeAtomic = async (path: string, bytes: Uint8Array | string): Pro
   await flushDirectory(dirname(path))
 }
 
-/** @returns the names that were removed. */
-export const removeLeftovers = async (directory: string): Promise<readonly string[]> => {
-  const leftovers = (await readdir(directory)).filter((name) => name.endsWith('.tmp'))
+/** But those that are in use. @returns the names that were removed. */
+export const removeLeftovers = async (
+  directory: string,
+  isInUse: (name: string) => boolean = () => false,
+): Promise<readonly string[]> => {
+  const leftovers = (await readdir(directory)).filter((name) => name.endsWith('.tmp') && !isInUse(name))
   await Promise.all(leftovers.map((name) => rm(join(directory, name), { recursive: true, force: true })))
   return leftovers
 }

@@ -5,6 +5,7 @@ import { refuseDocument } from '../document.ts'
 import type { Image } from '../image.ts'
 import { nameOf, SOURCE_ANNOTATION } from './layout-index.ts'
 import { parseManifest, type Descriptor } from '../manifest.ts'
+import { repositoryOf } from '../reference.ts'
 import { isManifestType } from '../media-types.ts'
 import { isDigest } from '../digest.ts'
 
@@ -40,6 +41,7 @@ export const toImage = (
     names: [],
     digest,
     sources: [],
+    repoDigests: [],
     size: bytes.length + manifest.config.size + manifest.layers.reduce((sum, { size }) => sum + size, 0),
     platform: config.platform,
     ...(config.created !== undefined && { created: config.created }),
@@ -53,6 +55,9 @@ export const toImage = (
   }
 }
 
+const withOne = <T>(all: readonly T[], one: T | undefined): readonly T[] =>
+  one === undefined || all.includes(one) ? all : [...all, one]
+
 /** One image for each manifest, in the order of index.json. */
 export const readImages = async (store: BlobReader, entries: readonly Descriptor[]): Promise<readonly Image[]> => {
   const images = new Map<Digest, Image>()
@@ -60,14 +65,16 @@ export const readImages = async (store: BlobReader, entries: readonly Descriptor
     const known = images.get(entry.digest) ?? (await readImage(store, entry))
     if (known === undefined) continue
     const name = nameOf(entry)
-    const source = entry.annotations?.[SOURCE_ANNOTATION]
+    const told = entry.annotations?.[SOURCE_ANNOTATION]
+    const source = told !== undefined && isDigest(told) ? told : undefined
     images.set(entry.digest, {
       ...known,
       names: name === undefined ? known.names : [...known.names, name],
-      sources:
-        source === undefined || !isDigest(source) || known.sources.includes(source)
-          ? known.sources
-          : [...known.sources, source],
+      sources: withOne(known.sources, source),
+      repoDigests: withOne(
+        known.repoDigests,
+        source === undefined || name === undefined ? undefined : `${repositoryOf(name)}@${source}`,
+      ),
     })
   }
   return [...images.values()]

@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf } from '../../runtime/errors.ts'
 import { writeAtomic } from './atomic-file.ts'
+import type { Digest } from '../digest.ts'
 import { arrayField, parseDocument } from '../document.ts'
 import { toDescriptor, type Descriptor } from '../manifest.ts'
 import { OCI_INDEX } from '../media-types.ts'
@@ -24,6 +25,11 @@ export const nameOf = ({ annotations }: Descriptor): string | undefined => annot
 export const withName = (descriptor: Descriptor, name: string): Descriptor => ({
   ...descriptor,
   annotations: { ...descriptor.annotations, [NAME_ANNOTATION]: name },
+})
+
+export const withSource = (descriptor: Descriptor, source: Digest): Descriptor => ({
+  ...descriptor,
+  annotations: { ...descriptor.annotations, [SOURCE_ANNOTATION]: source },
 })
 
 export const withoutName = ({ annotations, ...descriptor }: Descriptor): Descriptor => {

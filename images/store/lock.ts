@@ -56,6 +56,15 @@ export const takeLock = (path: string, what: string): (() => void) => {
   }
 }
 
+/** Of a process that is taking the lock, or was when it died. */
+const TEMPORARY = /^lock\.(\d+)\.(?:stale\.)?tmp$/
+
+/** Whether a temporary file beside the lock `lock` is at work: another process asks for it, and will be refused. */
+export const isTaking = (name: string): boolean => {
+  const pid = TEMPORARY.exec(name)?.[1]
+  return pid !== undefined && readStarted(Number(pid)) !== undefined
+}
+
 /** By rename, so that of two who saw the same dead owner only one removes it; a live lock caught so is put back. */
 const moveStale = (path: string, aside: string): void => {
   try {

@@ -2,7 +2,7 @@
  * Images on disk: an OCI image layout (skopeo can read it) in `directory`, and beside it `layers/<diffid>/`, each
  * layer unpacked once in overlayfs's form. Nothing has its final name before it is whole. One process per store.
  */
-import { access, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { access, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Failure, errnoOf } from '../../runtime/errors.ts'
 import { removeLeftovers, temporaryName } from './atomic-file.ts'
@@ -11,8 +11,8 @@ import { algorithmOf, digestOf, hexOf, isDigest, type Digest } from '../digest.t
 import { findImage } from './find.ts'
 import { readImages } from './image-list.ts'
 import type { Image } from '../image.ts'
-import { ensureLayout, readLayoutIndex, writeLayoutIndex } from './layout-index.ts'
-import { takeLock } from './lock.ts'
+import { ensureLayout, nameOf, readLayoutIndex, withSource, writeLayoutIndex } from './layout-index.ts'
+import { isTaking, takeLock } from './lock.ts'
 import type { Descriptor } from '../manifest.ts'
 import { entryOf, planNaming } from './naming.ts'
 import { planRemoval, type Pruned, type Removal, type Users } from './removal.ts'
@@ -24,6 +24,11 @@ export interface StoreOptions {
   /** Asked whenever something is to be removed; by default nobody uses anything. */
   readonly users?: () => Users
 }
+
+type Entries = readonly Descriptor[]
+
+/** Note of who is about to remove what index.json no longer leads to. */
+const SWEEPING = 'sweep.tmp'
 
 export class Store {
   readonly directory: string
@@ -49,8 +54,11 @@ export class Store {
     const store = new Store(directory, { layers, users: options.users ?? (() => new Map()) })
     try {
       const algorithms = (await readdir(dirname(blobs))).map((name) => join(dirname(blobs), name))
-      for (const path of [directory, layers, ...algorithms]) await removeLeftovers(path)
+      const leftovers = await removeLeftovers(directory, isTaking)
+      for (const path of [layers, ...algorithms]) await removeLeftovers(path)
       await ensureLayout(directory)
+      if (leftovers.includes(SWEEPING))
+        await store.#exclusively(async () => store.#sweep(await readLayoutIndex(directory)))
       return store
     } catch (error) {
       await store.close()
@@ -153,21 +161,23 @@ export class Store {
 
   /** Gives the manifest a name, or without one puts it in as an image that has none (naming.ts). */
   tag(descriptor: Descriptor, name: string | undefined): Promise<void> {
-    return this.#exclusively(async () => {
-      const before = await readLayoutIndex(this.directory)
-      const after = planNaming(before, { descriptor, name })
-      if (JSON.stringify(after) !== JSON.stringify(before)) await writeLayoutIndex(this.directory, after)
-    })
+    return this.#change((before) => planNaming(before, { descriptor, name }))
+  }
+
+  /** A registry has the manifest under this name from now on. No change where the store does not call it so. */
+  noteSource(digest: Digest, name: string): Promise<void> {
+    return this.#change((before) =>
+      before.map((entry) => (entry.digest === digest && nameOf(entry) === name ? withSource(entry, digest) : entry)),
+    )
   }
 
   /** One more name for what a name, id or digest means. @throws Failure `image.unknown` 404, `image.ambiguous` 409. */
   async nameAlso(text: string, name: string): Promise<void> {
-    await this.#exclusively(async () => {
-      const before = await readLayoutIndex(this.directory)
+    await this.#change(async (before) => {
       const { digest } = findImage(await readImages(this, before), text)
       const entry = before.find((known) => known.digest === digest)
       if (entry === undefined) throw new Error(`an image without an entry: ${digest}`)
-      await writeLayoutIndex(this.directory, planNaming(before, { descriptor: entryOf(entry), name }))
+      return planNaming(before, { descriptor: entryOf(entry), name })
     })
   }
 
@@ -181,8 +191,8 @@ export class Store {
       const entries = await readLayoutIndex(this.directory)
       const image = findImage(await readImages(this, entries), text)
       const { entries: left, ...removal } = planRemoval(entries, { image, text, force, users: this.#users() })
-      await writeLayoutIndex(this.directory, left)
-      if (removal.deleted.length > 0) await this.#sweep(left)
+      if (removal.deleted.length > 0) await this.#reduceTo(left)
+      else await writeLayoutIndex(this.directory, left)
       return removal
     })
   }
@@ -195,8 +205,7 @@ export class Store {
       const doomed = (await readImages(this, entries)).filter((image) => !users.has(image.id) && isWanted(image))
       const isGone = (entry: Descriptor): boolean => doomed.some(({ digest }) => digest === entry.digest)
       const left = entries.filter((entry) => !isGone(entry))
-      if (left.length < entries.length) await writeLayoutIndex(this.directory, left)
-      const reclaimed = await this.#sweep(left)
+      const reclaimed = left.length < entries.length ? await this.#reduceTo(left) : await this.#sweep(left)
       return {
         untagged: doomed.flatMap(({ names }) => names),
         deleted: [...new Set(doomed.map(({ id }) => id))],
@@ -205,8 +214,26 @@ export class Store {
     })
   }
 
+  /** Less entries, then less blobs. What is killed in between is swept by the next who opens the store. */
+  async #reduceTo(entries: readonly Descriptor[]): Promise<number> {
+    const note = join(this.directory, SWEEPING)
+    await writeFile(note, '', { mode: 0o600 })
+    await writeLayoutIndex(this.directory, entries)
+    const reclaimed = await this.#sweep(entries)
+    await rm(note, { force: true })
+    return reclaimed
+  }
+
   #sweep(entries: readonly Descriptor[]): Promise<number> {
     return sweep(this, { entries, held: [...this.#held.keys()], used: [...this.#users().keys()].filter(isDigest) })
+  }
+
+  #change(plan: (before: Entries) => Entries | Promise<Entries>): Promise<void> {
+    return this.#exclusively(async () => {
+      const before = await readLayoutIndex(this.directory)
+      const after = await plan(before)
+      if (JSON.stringify(after) !== JSON.stringify(before)) await writeLayoutIndex(this.directory, after)
+    })
   }
 
   /** One writer of index.json at a time, in the order of their calls. */

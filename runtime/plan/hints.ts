@@ -28,6 +28,14 @@ const HINTS: readonly Hint[] = [
     probes: ['rootfs.fuse'],
   },
   {
+    step: /^layer\.whiteout$/,
+    error: /EPERM|EINVAL|ENODEV|EOPNOTSUPP/,
+    why: 'a file that a layer deletes is kept as a device 0/0; an overlay takes none in it, nor do file servers',
+    try: 'glasspod --root DIR, or GLASSPOD_ROOT=DIR, on ext4, xfs, btrfs or tmpfs',
+    see: 'https://docs.kernel.org/filesystems/overlayfs.html',
+    probes: ['rootfs.overlay'],
+  },
+  {
     step: /^layer\.(xattr|opaque)$/,
     error: /EOPNOTSUPP|ENOTSUP/,
     why: 'the filesystem of the root directory keeps no extended attributes of this kind',

@@ -6,7 +6,7 @@ import { makeSmallImage, startFaultyRegistry, type FaultyRegistry } from '../fix
 import { BIN, makeRoot, readAgentPid, type TestRoot } from '../fixtures/glasspod.ts'
 import { until } from '../fixtures/glasspod-until.ts'
 import { hasUsableFuse } from '../fixtures/fuse-device.ts'
-import { APPLETS, BASE, LIST, NEXT } from '../fixtures/layered-image.ts'
+import { APPLETS, BASE, file, LIST, NEXT } from '../fixtures/layered-image.ts'
 import { planOnOverlay } from '../fixtures/private-mounts.ts'
 import { expectNoResidue } from '../fixtures/residue.ts'
 
@@ -47,9 +47,9 @@ test('info says which driver makes the roots, and why', async () => {
 })
 
 /** `info` and the mounts of a container, where the root directory is on an overlay and the `covered` files are nothing. */
-const onOverlay = async (covered: readonly string[]) => {
+const onOverlay = async (covered: readonly string[], layers = [BASE.slice(0, APPLETS.length + 1)]) => {
   const outside = makeRoot()
-  const plain = await startFaultyRegistry(await makeSmallImage([BASE.slice(0, APPLETS.length + 1)], false))
+  const plain = await startFaultyRegistry(await makeSmallImage(layers, false))
   const [dir, image] = [`${outside.dir}/there`, `${plain.host}/x`]
   const { uid, gid } = statSync(outside.dir)
   for (const name of ['lower', 'upper', 'work', 'there']) {
@@ -58,18 +58,18 @@ const onOverlay = async (covered: readonly string[]) => {
   }
   const script = `
     glasspod() { "$node" "$bin" --root "$dir" "$@"; }
-    glasspod pull -q "$image" >&2
+    trap 'glasspod system reset --force >&2' EXIT
     glasspod info --format json
-    glasspod run --rm --network none "$image" cat /proc/self/mountinfo
-    glasspod system reset --force >&2`
+    glasspod pull -q "$image" >&2
+    glasspod run --rm --network none "$image" cat /proc/self/mountinfo`
   const { NODE_EXTRA_CA_CERTS: _, ...environment } = process.env
   const env = { ...environment, node: process.execPath, bin: BIN, dir, image }
   const [program = '', ...words] = [...planOnOverlay(outside.dir, covered), 'sh', '-euc', script]
   try {
-    const { stdout } = await execa(program, words, { env, extendEnv: false })
+    const { stdout, stderr } = await execa(program, words, { env, extendEnv: false, reject: false })
     const end = stdout.indexOf('\n}') + 2
     const { Driver: driver, DriverStatus: status } = JSON.parse(stdout.slice(0, end)) as Info
-    return { driver, status: status.join('\n'), mounts: stdout.slice(end) }
+    return { driver, status: status.join('\n'), mounts: stdout.slice(end), stderr }
   } finally {
     rmSync(outside.dir, { recursive: true })
     await plain.stop()
@@ -100,6 +100,15 @@ test('where that does not work either each container gets a copy, and info says 
     /Backing Filesystem,overlay\nChosen,a trial mount of overlay does not work: .*; a trial mount of fuse-overlayfs does not work: /,
   )
   expect(mounts).toMatch(/\/containers\/[0-9a-f]+\/upper \/ /)
+})
+
+test('a layer that deletes cannot be kept there, and the error says why and where it can', async () => {
+  const { mounts, stderr } = await onOverlay([], [BASE.slice(0, APPLETS.length + 1), [file('.wh.bin', '')]])
+  expect(mounts.trim()).toBe('')
+  expect(stderr).toMatch(/^error: mknodat .*: EPERM \(operation not permitted\) {3}\[layer\.whiteout\]/m)
+  expect(stderr).toContain('a file that a layer deletes is kept as a device 0/0')
+  expect(stderr).toMatch(/ found {2}on overlay at /)
+  expect(stderr).toMatch(/ try {4}.*GLASSPOD_ROOT=DIR/)
 })
 
 test('a copy is the tree that overlay shows: owners, modes, times, links, deletions', async () => {

@@ -214,8 +214,7 @@ export const summariseImage = (image: Image) => ({
   Id: image.id,
   ParentId: '',
   RepoTags: image.names.filter((name) => !name.includes('@')),
-  RepoDigests:
-    image.sources.length > 0 ? image.names.map((name) => `${name.replace(/[:@][^/]*$/, '')}@${image.sources[0]}`) : [],
+  RepoDigests: image.repoDigests,
   Created: seconds(image.created),
   Size: image.size,
   SharedSize: -1,

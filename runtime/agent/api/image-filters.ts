@@ -1,6 +1,6 @@
 /** `images --filter` and `image prune --filter`, in docker's words. */
 import type { Image } from '../../../images/image.ts'
-import { familiarReference, parseReference } from '../../../images/reference.ts'
+import { familiarReference, parseReference, repositoryOf } from '../../../images/reference.ts'
 import { hasLabel, parseFilters, type Filters } from './filters.ts'
 import { isTrue } from './query.ts'
 
@@ -45,7 +45,7 @@ const matchesGlob = (pattern: string, text: string): boolean => {
 const hasReference = (image: Image, pattern: string): boolean =>
   image.names.some((name) =>
     [name, familiarReference(parseReference(name))].some(
-      (text) => matchesGlob(pattern, text) || matchesGlob(pattern, text.replace(/[:@][^/]*$/, '')),
+      (text) => matchesGlob(pattern, text) || matchesGlob(pattern, repositoryOf(text)),
     ),
   )
 

@@ -94,6 +94,18 @@ describe('push', () => {
       expect(statesOf(await send('other/y:1')), 'where it has them no more').toEqual(['pushed', 'pushed', 'pushed'])
     }))
 
+  test('under a name that it has here is known to be there by its digest; another name says nothing', () =>
+    withImage(async ({ store, image, send }) => {
+      await store.nameAlso(image.id, `${to.host}/team/x:1`)
+      await send('other/y:1')
+      expect((await store.find(image.id)).repoDigests).toEqual([`${from.host}/x@${image.digest}`])
+      await send('team/x:1')
+      expect((await store.find(image.id)).repoDigests).toEqual([
+        `${from.host}/x@${image.digest}`,
+        `${to.host}/team/x@${image.digest}`,
+      ])
+    }))
+
   test('by digest, which must be its own', () =>
     withImage(async ({ image, send }) => {
       await send(`x@${image.digest}`)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { digestOf, hexOf, parseDigest } from '../../../images/digest.ts'
 import { OCI_MANIFEST } from '../../../images/media-types.ts'
-import { NAME_ANNOTATION, readLayoutIndex } from '../../../images/store/layout-index.ts'
+import { NAME_ANNOTATION, readLayoutIndex, writeLayoutIndex } from '../../../images/store/layout-index.ts'
 import { pull } from '../../../images/pull.ts'
 import { overlayLayers } from '../../../images/snapshot.ts'
 import { Store } from '../../../images/store/store.ts'
@@ -191,9 +191,11 @@ describe('Store', () => {
   test('one more name says nothing of any registry', () =>
     withStore(async (store) => {
       const image = await fetchInto(store, one)
+      expect(image.repoDigests).toEqual([`${one.host}/x@${image.digest}`])
       await store.nameAlso(image.id, 'docker.io/library/second:1')
       const [, entry] = await readLayoutIndex(store.directory)
       expect(entry?.annotations).toEqual({ [NAME_ANNOTATION]: 'docker.io/library/second:1' })
+      expect((await store.find('second:1')).repoDigests).toEqual(image.repoDigests)
       await expect(store.nameAlso('nothing', 'docker.io/library/x:1')).rejects.toMatchObject({
         facts: { id: 'image.unknown', status: 404 },
       })
@@ -225,6 +227,35 @@ describe('Store', () => {
       expect((await second.find(image.id)).names).toEqual(image.names)
       await second.close()
       expect(existsSync(join(directory, 'lock'))).toBe(false)
+    }))
+
+  test('what was still to be removed when a removal was killed is removed by the next who opens it', () =>
+    inDirectory(async (path) => {
+      const directory = join(path, 'images')
+      const first = await Store.open(directory)
+      await fetchInto(first, one)
+      await fetchInto(first, two)
+      await first.close()
+      const index = await readLayoutIndex(directory)
+      // as after the new index.json and before the sweep
+      writeFileSync(join(directory, 'sweep.tmp'), '')
+      await writeLayoutIndex(directory, index.slice(1))
+      const second = await Store.open(directory)
+      expect(readdirSync(second.layersDirectory)).toHaveLength(2)
+      expect(blobsOf(second)).toHaveLength(4)
+      expect(await second.find(`${two.host}/x`)).toMatchObject({ digest: descriptorOf(two).digest })
+      expect(existsSync(join(directory, 'sweep.tmp'))).toBe(false)
+      await second.close()
+    }))
+
+  test('whoever is about to be refused loses nothing to the one who has it; of the dead nothing stays', () =>
+    inDirectory(async (path) => {
+      const directory = join(path, 'images')
+      await Store.open(directory).then((store) => store.close())
+      const [taking, dead] = [`lock.${process.ppid}.tmp`, 'lock.4194304.tmp']
+      for (const name of [taking, dead]) writeFileSync(join(directory, name), '')
+      await Store.open(directory).then((store) => store.close())
+      expect(readdirSync(directory).filter((name) => name.endsWith('.tmp'))).toEqual([taking])
     }))
 
   test('a second one on the same directory is refused', () =>

@@ -259,6 +259,18 @@ describe('hostile archives stay inside', () => {
       })
     }))
 
+  test('so does one far below it that grows too many times; what grows a little goes on', () =>
+    inDirectory(async (layer) => {
+      const unpack = async (content: Buffer) =>
+        unpackLayer(inPieces(gzip(await tarOf([{ name: 'f', content }]))), layer, { applyMarks, ratioFrom: 1 << 20 })
+      await expect(unpack(Buffer.alloc(8 << 20))).rejects.toMatchObject({
+        message: 'the layer grows beyond all measure when unpacked',
+        facts: { id: 'image.bomb', found: expect.stringMatching(/^\d+ bytes out of \d+$/) as unknown },
+      })
+      const text = Buffer.from(Array.from({ length: 200_000 }, (_, line) => `line ${line}\n`).join(''))
+      expect((await unpack(text)).size).toBeGreaterThan(1 << 20)
+    }))
+
   test.each([
     ['a cut gzip', async () => gzip(await tarOf([{ name: 'f', content: 'x'.repeat(9000) }])).subarray(0, 60)],
     ['a cut tar', async () => (await tarOf([{ name: 'f', content: 'x'.repeat(9000) }])).subarray(0, 5000)],

@@ -155,12 +155,17 @@ export const stepVerb = async (
   const recorder = file === undefined ? undefined : openRecorder(file, readCommand(name))
   const keys = openKeys(playing && !process.stdin.isTTY ? undefined : process.stdin)
   const scene = { keys, playing, seconds, recorder, without, out: STDERR, all: planOf(name, invocation) } as const
-  let end: End = () => Promise.resolve()
+  let followed: End = () => Promise.resolve()
+  /** No key is waited for any more: of a question that the agent has left open, too. */
+  const end = () => {
+    keys.close()
+    return followed()
+  }
   try {
     const agent = async () => {
       const client = await invocation.agent()
       const token = randomUUID()
-      end = await follow(client, token, scene)
+      followed = await follow(client, token, scene)
       client.trace = token
       client.isStepped = true
       return client
@@ -173,7 +178,6 @@ export const stepVerb = async (
     await end()
     throw error
   } finally {
-    keys.close()
     recorder?.close()
   }
 }

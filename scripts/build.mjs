@@ -71,6 +71,8 @@ const scripts = (await readdir(`${root}scripts`))
 if (scripts.length > 0) {
   await build({
     ...bundle,
+    // Modules, which have import() and no require().
+    supported: {},
     entryPoints: scripts,
     outdir: `${staging}/scripts`,
     outExtension: { '.js': '.mjs' },

@@ -17,7 +17,8 @@ export const readDevice = (device: string, { byRoot }: Pick<Host, 'byRoot'> = { 
   const ownDevice = byRoot && isDevice(device)
   try {
     closeSync(openSync(device, constants.O_RDWR))
-    return { device, errno: undefined, ownDevice }
+    // a file in its place
+    return { device, errno: isDevice(device) ? undefined : 'ENODEV', ownDevice }
   } catch (error) {
     return { device, errno: errnoOf(error) ?? String(error), ownDevice }
   }

@@ -30,7 +30,7 @@ const inPod = (pod: string, name: string, ...command: string[]) =>
 const hasEnded = (pod: string) =>
   until(`pod ${pod} has ended`, async () => {
     const found = await inspectPod(pod)
-    return found.Status === 'Exited' && found
+    return found.Status === 'Exited' && found.InfraPid === 0 && found
   })
 
 beforeAll(root.seedImage)

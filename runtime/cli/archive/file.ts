@@ -29,7 +29,9 @@ export const openInput = (path: string | undefined, hint: string): AsyncIterable
   const isStdin = path === undefined || path === '-'
   if (isStdin && isatty(0))
     throw new Failure('an archive is read from standard input, which is a terminal', { id: 'cli.stdin', try: hint })
-  return createReadStream('', { fd: isStdin ? 0 : open(path, 'r'), highWaterMark: CHUNK }) as AsyncIterable<Buffer>
+  // Not by its number: a read(2) of a pipe that waits in a thread would keep this process from its end.
+  if (isStdin) return process.stdin as AsyncIterable<Buffer>
+  return createReadStream('', { fd: open(path, 'r'), highWaterMark: CHUNK }) as AsyncIterable<Buffer>
 }
 
 const done = (): Promise<void> => Promise.resolve()

@@ -36,8 +36,8 @@ const badAddress = (host: string): Failure =>
 
 /** As docker has it: DOCKER_TLS_VERIFY, and the files of DOCKER_CERT_PATH. */
 const readTls = (env: Env): { ca: Buffer; cert: Buffer; key: Buffer } | undefined => {
-  const directory = env['DOCKER_CERT_PATH'] ?? join(env['HOME'] ?? '/', '.docker')
   if ((env['DOCKER_TLS_VERIFY'] ?? '') === '') return undefined
+  const directory = env['DOCKER_CERT_PATH'] ?? join(env['HOME'] ?? '/', '.docker')
   const read = (name: string): Buffer => {
     try {
       return readFileSync(join(directory, name))
@@ -123,7 +123,7 @@ interface Told {
 
 /** @param env DOCKER_HOST, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH. @throws Failure `daemon.*`. */
 export const openDaemon = async (env: Env): Promise<Daemon> => {
-  const host = (env['DOCKER_HOST'] ?? '') === '' ? DEFAULT_HOST : (env['DOCKER_HOST'] ?? '')
+  const host = env['DOCKER_HOST'] || DEFAULT_HOST
   const options = await optionsFor(host, env).catch((error: unknown) => {
     throw isFailure(error) ? error : unreachable(host, error)
   })

@@ -215,7 +215,7 @@ export class Store {
   }
 
   /** Less entries, then less blobs. What is killed in between is swept by the next who opens the store. */
-  async #reduceTo(entries: readonly Descriptor[]): Promise<number> {
+  async #reduceTo(entries: Entries): Promise<number> {
     const note = join(this.directory, SWEEPING)
     await writeFile(note, '', { mode: 0o600 })
     await writeLayoutIndex(this.directory, entries)
@@ -224,7 +224,7 @@ export class Store {
     return reclaimed
   }
 
-  #sweep(entries: readonly Descriptor[]): Promise<number> {
+  #sweep(entries: Entries): Promise<number> {
     return sweep(this, { entries, held: [...this.#held.keys()], used: [...this.#users().keys()].filter(isDigest) })
   }
 

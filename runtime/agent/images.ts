@@ -127,14 +127,15 @@ export class Images {
         import('../../images/reference.ts'),
         import('../../images/transport.ts'),
       ])
-    if (parseTransport(word).transport !== 'docker')
+    const transport = parseTransport(word)
+    if (transport.transport !== 'docker')
       throw new Failure('explain tells of pulls from a registry', {
         id: 'explain.transport',
         try: 'glasspod explain pull REGISTRY/IMAGE',
         status: 400,
       })
     const conf = await readRegistriesConf({ env: process.env })
-    const [reference] = expandName(word.replace(/^docker:\/\//, ''), conf)
+    const [reference] = expandName(transport.name, conf)
     const [place] = reference === undefined ? [] : placesOf(conf, reference)
     if (reference === undefined || place === undefined) return []
     const where = (blob?: string) => whereAt(place, reference, blob)

@@ -170,26 +170,23 @@ const describeLoss = ({ lost }: PodRecord): string =>
     ? ''
     : `its pause process (pid ${lost.pid}) had been ended from outside at ${lost.at}: its containers are ended too`
 
+const podStatus = (agent: Agent, pod: PodRecord, containers: readonly Container[], running: number): string => {
+  const isEnding = pod.lost !== undefined && running > 0
+  if (isEnding) return 'Degraded'
+  if (!agent.pods.isRunning(pod))
+    return containers.some(({ record }) => record.status === 'exited') ? 'Exited' : 'Created'
+  const paused = containers.filter((container) => agent.leaves.isPaused(container)).length
+  if (paused > 0 && paused === running) return 'Paused'
+  return running === containers.length ? 'Running' : 'Degraded'
+}
+
 export const summarisePod = async (agent: Agent, pod: PodRecord) => {
   const containers = agent.containers.inPod(pod)
   const running = containers.filter(({ isRunning }) => isRunning).length
-  const paused = containers.filter((container) => agent.leaves.isPaused(container)).length
-  const isEnding = pod.lost !== undefined && running > 0
-  const status = isEnding
-    ? 'Degraded'
-    : !agent.pods.isRunning(pod)
-      ? containers.some(({ record }) => record.status === 'exited')
-        ? 'Exited'
-        : 'Created'
-      : paused > 0 && paused === running
-        ? 'Paused'
-        : running === containers.length
-          ? 'Running'
-          : 'Degraded'
   return {
     Id: pod.id,
     Name: pod.name,
-    Status: status,
+    Status: podStatus(agent, pod, containers, running),
     Reason: describeLoss(pod),
     Phase: phaseOf(containers.map(({ record: { status, exitCode } }) => ({ status, exitCode }))),
     Created: pod.created,

@@ -31,11 +31,11 @@ interface Wanted {
 
 /** Docker's way: a name without tag and `tag` is all tags of that name. Ours: `destination` is where to. */
 const planTargets = async (agent: Agent, { params, query }: Request): Promise<readonly Wanted[]> => {
-  const { parseReference } = await import('../../../images/reference.ts')
+  const { parseReference, repositoryOf } = await import('../../../images/reference.ts')
   const [name, tag, destination] = [params['name'] ?? '', query.get('tag') ?? '', query.get('destination') ?? '']
   const word = joinTag(name, tag)
   if (destination !== '') return [{ image: await agent.images.find(word), target: parseReference(destination) }]
-  if (tag !== '' || /[:@][^/]*$/.test(name))
+  if (tag !== '' || repositoryOf(name) !== name)
     return [{ image: await agent.images.find(word), target: parseReference(await agent.images.nameMeant(word)) }]
   const { registry, repository } = parseReference(name)
   const all = (await agent.images.list()).flatMap((image) =>

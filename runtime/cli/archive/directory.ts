@@ -8,17 +8,18 @@ import { statSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
 import { errnoOf, Failure } from '../../errors.ts'
 import { STDERR, write } from '../output.ts'
+import { fileFailure } from './failure.ts'
 
 const CHUNK = 1024 * 1024
 
 const checkDirectory = (path: string): void => {
-  let kind = 'it is no directory'
+  let problem: unknown = 'it is no directory'
   try {
     if (statSync(path).isDirectory()) return
   } catch (error) {
-    kind = errnoOf(error) ?? String(error)
+    problem = error
   }
-  throw new Failure(`${path}: ${kind}`, { id: 'cli.file', try: `ls -ld ${path}` })
+  throw fileFailure(path, problem)
 }
 
 /** The same names and contents give the same bytes. */

@@ -2,8 +2,9 @@
 import { closeSync, createReadStream, fstatSync, openSync, realpathSync, statSync, writeSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { isatty } from 'node:tty'
-import { errnoOf, Failure } from '../../errors.ts'
+import { Failure } from '../../errors.ts'
 import { STDOUT, write } from '../output.ts'
+import { fileFailure } from './failure.ts'
 import { startKeeper } from './keeper.ts'
 import type { Output } from './output.ts'
 
@@ -20,7 +21,7 @@ const open = (path: string, flags: 'r' | 'w' | 'wx', shown = path): number => {
     })
   } catch (error) {
     if (error instanceof Failure) throw error
-    throw new Failure(`${shown}: ${errnoOf(error) ?? String(error)}`, { id: 'cli.file', try: `ls -ld ${shown}` })
+    throw fileFailure(shown, error)
   }
 }
 

@@ -5,7 +5,8 @@
  */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { errnoOf, Failure } from '../../errors.ts'
+import { Failure } from '../../errors.ts'
+import { fileFailure } from './failure.ts'
 import { startKeeper } from './keeper.ts'
 import type { Output } from './output.ts'
 import { readTar } from './directory.ts'
@@ -24,9 +25,6 @@ interface Linked {
   config?: Linked
   layers?: Linked[]
 }
-
-const fileFailure = (path: string, error: unknown): Failure =>
-  new Failure(`${path}: ${errnoOf(error) ?? String(error)}`, { id: 'cli.file', try: `ls -ld ${path}` })
 
 const refuse = (path: string, found: string, hint: string): never => {
   throw new Failure(`${path} has no image`, { id: 'image.archive', found, try: hint })

@@ -1,4 +1,4 @@
-import { formOf, isPlace, parseTransport, type Place } from '../../../images/transport.ts'
+import { formOf, isElsewhere, isPlace, parseTransport, type Place } from '../../../images/transport.ts'
 import type { PullEvent } from '../api.ts'
 import { openSource } from '../archive/place.ts'
 import type { Client, Query } from '../client.ts'
@@ -48,9 +48,6 @@ const planFetch = async (text: string, settings: Settings): Promise<Fetch> => {
     return () => Promise.reject(error instanceof Error ? error : new Error(String(error)))
   }
 }
-
-/** What cannot be parsed is refused later. */
-const isElsewhere = (text: string): boolean => /^(?:docker-daemon|docker-archive|oci-archive|oci|dir):/.test(text)
 
 export const verb = defineVerb({
   options: {

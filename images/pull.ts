@@ -51,7 +51,7 @@ const pullFirst = async (store: Store, references: readonly Reference[], session
     try {
       const source = new RegistrySource(session.registry, reference, session.conf)
       const name = formatReference(reference)
-      const taken = await takeImage(store, source, { names: [name], options: session.options })
+      const taken = await takeImage(store, source, { names: [name], isPublished: true, options: session.options })
       return { ...taken, name, servedBy: source.servedBy }
     } catch (error) {
       if (!isFailure(error) || references.length === 1) throw error

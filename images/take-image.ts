@@ -2,6 +2,7 @@
  * From any source into the store: index, platform, manifest, config, then the layers, some at a time. The name changes
  * last, so that what fails leaves the image that had it before. One manifest request when all is here.
  */
+import { Failure } from '../runtime/errors.ts'
 import { CONFIG_LIMIT, parseImageConfig } from './image-config.ts'
 import type { Image, ImageLayer } from './image.ts'
 import { fetchLayer, type LayerProgress } from './layer-fetch.ts'
@@ -61,14 +62,21 @@ interface Job {
   readonly shared: SharedTakes
 }
 
+interface Naming {
+  /** Full names to give it; without any it stays as an image without a name. */
+  readonly names: readonly string[]
+  /** A registry has it under these names, so its digest there is noted with them. */
+  readonly isPublished?: boolean
+  readonly options: TakeOptions
+}
+
 /**
- * @param names full names to give it; without any it stays as an image without a name.
  * @throws Failure `image.platform`, `image.document`, `registry.*`, and those of unpackLayer.
  */
 export const takeImage = async (
   store: Store,
   source: ImageSource,
-  { names, options }: { names: readonly string[]; options: TakeOptions },
+  { names, isPublished = false, options }: Naming,
 ): Promise<Taken> => {
   const job = { store, source, options, shared: options.shared ?? new SharedTakes() }
   const wanted = options.platform ?? hostPlatform()
@@ -97,7 +105,7 @@ export const takeImage = async (
     const losses = await around({ part: 'layers', layers }, () => takeLayers(job, image.layers, manifest.layers))
     const entry = {
       ...descriptor,
-      annotations: { ...descriptor.annotations, [SOURCE_ANNOTATION]: top },
+      annotations: { ...descriptor.annotations, ...(isPublished && { [SOURCE_ANNOTATION]: top }) },
       platform: image.platform,
     }
     return await around({ part: 'name', name: names.join(' '), digest: descriptor.digest }, async () => {
@@ -126,8 +134,21 @@ const takeConfig = ({ store, source, options, shared }: Job, config: Descriptor)
     },
   })
 
+const notHere: ImageSource['fetchBlob'] = ({ digest }) =>
+  Promise.reject(
+    new Failure(`blob ${digest} is not in the image store`, {
+      id: 'image.incomplete',
+      why: 'another program put its image there, or removed it',
+      try: 'pull or copy the image again',
+    }),
+  )
+
+/** The layers of an image whose blobs are here, unpacked: skopeo and others write into the layout only. */
+export const unpackStored = (store: Store, image: Image, options: TakeOptions): Promise<Losses> =>
+  takeLayers({ store, source: { fetchBlob: notHere }, options, shared: new SharedTakes() }, image.layers, [])
+
 const takeLayers = async (
-  { store, source, options, shared }: Job,
+  { store, source, options, shared }: Omit<Job, 'source'> & { source: Pick<ImageSource, 'fetchBlob'> },
   all: readonly ImageLayer[],
   descriptors: readonly Descriptor[],
 ): Promise<Losses> => {

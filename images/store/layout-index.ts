@@ -10,6 +10,8 @@ import type { Digest } from '../digest.ts'
 import { arrayField, parseDocument } from '../document.ts'
 import { toDescriptor, type Descriptor } from '../manifest.ts'
 import { OCI_INDEX } from '../media-types.ts'
+import { formatReference } from '../reference.ts'
+import { referenceOf } from './find.ts'
 
 /** Holds the full name, `docker.io/library/busybox:latest`. */
 export const NAME_ANNOTATION = 'org.opencontainers.image.ref.name'
@@ -20,7 +22,11 @@ const INDEX_FILE = 'index.json'
 const LAYOUT_FILE = 'oci-layout'
 const LAYOUT = '{"imageLayoutVersion":"1.0.0"}\n'
 
-export const nameOf = ({ annotations }: Descriptor): string | undefined => annotations?.[NAME_ANNOTATION]
+/** The full name. Other tools put images in by short ones; what is no reference at all is no name here. */
+export const nameOf = ({ annotations }: Descriptor): string | undefined => {
+  const reference = referenceOf(annotations?.[NAME_ANNOTATION] ?? '')
+  return reference === undefined ? undefined : formatReference(reference)
+}
 
 export const withName = (descriptor: Descriptor, name: string): Descriptor => ({
   ...descriptor,

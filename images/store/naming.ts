@@ -14,7 +14,11 @@ export const planNaming = (
     return before.some(({ digest }) => digest === descriptor.digest) ? before : [...before, withoutName(descriptor)]
   const named = withName(descriptor, name)
   const isSame = (entry: Descriptor): boolean => entry.digest === named.digest && nameOf(entry) === name
-  if (before.some(isSame)) return before.map((entry) => (isSame(entry) ? named : entry))
+  // What a registry has said of it before stays true when it comes once more from elsewhere.
+  if (before.some(isSame))
+    return before.map((entry) =>
+      isSame(entry) ? { ...named, annotations: { ...entry.annotations, ...named.annotations } } : entry,
+    )
   const kept = before.flatMap((entry) => {
     if (nameOf(entry) === undefined && entry.digest === named.digest) return []
     if (nameOf(entry) !== name) return [entry]

@@ -1,8 +1,9 @@
 /** The image store as the agent uses it: opened when first needed, whiteouts made by a list of system calls. */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, readSync, statSync } from 'node:fs'
 import type { Removal, Users } from '../../images/store/removal.ts'
 import type { Store } from '../../images/store/store.ts'
 import type { Image } from '../../images/image.ts'
+import { overlayLayers } from '../../images/snapshot.ts'
 import type { UnpackOptions } from '../../images/layer/unpack.ts'
 import { applyMarks } from '../apply-marks.ts'
 import type { TakeOptions, TakePart } from '../../images/take-image.ts'
@@ -12,10 +13,16 @@ import { planImageConfig, planImageName, planLayers, planManifest } from '../pla
 import type { Step } from '../plan/step.ts'
 import type { Node } from './node.ts'
 
+/** Changes whenever a file does; empty where there is none. */
+const stampOf = (path: string): string => {
+  const stats = statSync(path, { bigint: true, throwIfNoEntry: false })
+  return stats === undefined ? '' : `${stats.ino} ${stats.mtimeNs} ${stats.size}`
+}
+
 export class Images {
   private readonly node: Node
   private opened: Promise<Store> | undefined
-  private known: Promise<readonly Image[]> | undefined
+  private known: { readonly stamp: string; readonly images: Promise<readonly Image[]> } | undefined
   private readonly users: () => Users
 
   /** @param users asked before anything is removed */
@@ -32,11 +39,25 @@ export class Images {
     return this.opened
   }
 
-  /** Every image, read once until one comes or goes: the agent is the store's only writer. */
+  /** Every image, read once until one comes or goes: by this agent, or by another program that writes the layout. */
   async list(): Promise<readonly Image[]> {
-    this.known ??= this.store().then((store) => store.list())
-    this.known.catch(() => (this.known = undefined))
-    return this.known
+    const stamp = stampOf(`${this.node.paths.images}/index.json`)
+    if (this.known?.stamp !== stamp) {
+      const images = this.store().then((store) => store.list())
+      this.known = { stamp, images }
+      images.catch(() => (this.known = undefined))
+    }
+    return this.known.images
+  }
+
+  /** As find has it, its layers unpacked: what another program put into the layout has blobs only. */
+  async findUnpacked(word: string): Promise<Image> {
+    const image = await this.find(word)
+    const directories = overlayLayers({ layersDirectory: this.node.paths.layers }, image)
+    if (directories.every((path) => existsSync(path))) return image
+    const { unpackStored } = await import('../../images/take-image.ts')
+    await unpackStored(await this.store(), image, this.unpackOptions())
+    return image
   }
 
   /** A whole id, as records have it, is found before anything is loaded or read. */

@@ -100,7 +100,7 @@ const makePod = async (agent: Agent, manifest: PodManifest, made: Played[], watc
   const { driver } = await agent.storage.chosen()
   await agent.pods.start(pod, watch)
   for (const container of manifest.containers) {
-    const image = await agent.images.find(container.image)
+    const image = await agent.images.findUnpacked(container.image)
     const options = { name: containerName(manifest, container), pod: pod.id, driver, watch }
     played.containers.push(
       await agent.containers.create(planContainerBody(manifest, container, directory), image, options),

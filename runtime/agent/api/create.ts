@@ -20,7 +20,7 @@ const createContainer = async (
   headers: IncomingHttpHeaders,
 ): Promise<Container> => {
   if (!body.Image) throw new Failure('no image is named', { id: 'container.image', status: 400, exitCode: 125 })
-  return agent.containers.create(body, await agent.images.find(body.Image), {
+  return agent.containers.create(body, await agent.images.findUnpacked(body.Image), {
     id: query.get('id') ?? undefined,
     name: query.get('name') ?? undefined,
     pod: query.get('pod') ?? undefined,

@@ -29,7 +29,7 @@ interface Parts extends StartParts {
 }
 
 /** So long what removes itself is kept for the clients that want its output and exit code and have not asked yet. */
-const RETURN_MS = 5000
+const RETURN_MS = 10_000
 
 const effects: Record<string, Effect> = {
   'cgroups.remove': ({ path }) => endTree(String(path)).then(() => undefined),
@@ -205,15 +205,20 @@ export class Supervisor {
   }
 
   async removeItself(container: Container): Promise<void> {
-    const left = (container.keptUntil ?? 0) - Date.now()
-    if (left > 0)
+    const left = () => (container.keptUntil ?? 0) - Date.now()
+    while (left() > 0)
       await new Promise<void>((resolve) => {
         container.events.once('claimed', resolve)
-        setTimeout(resolve, left)
+        setTimeout(resolve, Math.min(left(), RETURN_MS))
       })
     // Somebody may have started it again, or removed it.
     if (container.record.status === 'exited' && this.containers.all.get(container.record.id) === container)
       await this.containers.remove(container)
+  }
+
+  /** Until its clients have been told that it runs, however long its start takes: a stepped one waits for its user. */
+  keepForStart(container: Container): void {
+    container.keptUntil = Infinity
   }
 
   /** From now on, a while: its clients come for output and exit code. */

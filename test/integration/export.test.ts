@@ -148,6 +148,7 @@ describe('export and from-dir', () => {
   test('a small one arrives too, each time', async () => {
     mkdirSync(file('small'))
     writeFileSync(file('small/x'), 'x')
+    chmodSync(file('small/x'), 0o644)
     const id = await root.ok(['from-dir', '-q', file('small'), '-t', 'small:1'])
     const layers = async (name: string) =>
       (JSON.parse(await root.ok(['image', 'inspect', name])) as { RootFS: { Layers: string[] } }[])[0]?.RootFS.Layers

@@ -53,9 +53,10 @@ export const runAttached = async (
     query,
     connection.request.headers,
   )
+  agent.supervisor.keepForStart(container)
+  await startContainer(agent, container, query)
   // Its client learns now that it may ask for the exit code: a short one must not have removed itself before.
   agent.supervisor.keepForClients(container)
-  await startContainer(agent, container, query)
   query.set('logs', '1')
   const attachment = planAttachment(agent, container.record.id, query)
   const warnings =

@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config'
-import { patiently } from './test/fixtures/patience.ts'
+import { isPatient, patiently } from './test/fixtures/patience.ts'
 
 /** scripts/test adds up the runs from these files. */
 const results = process.env['GLASSPOD_RESULTS']
@@ -13,6 +13,8 @@ const suite = (name: string, include: string) => ({
     hookTimeout: patiently(120_000),
     fileParallelism: true,
     maxWorkers: 2,
+    // on an emulated processor chance has more room; the report tells which test was tried twice
+    retry: isPatient ? 1 : 0,
   },
 })
 const withRegistry = { globalSetup: ['test/fixtures/registry-global.ts'] }

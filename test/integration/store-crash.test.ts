@@ -11,7 +11,7 @@ import { digestOf, hexOf } from '../../images/digest.ts'
 import { Store } from '../../images/store/store.ts'
 import { makeSmallImage, startFaultyRegistry, type FaultyRegistry } from '../fixtures/faulty-registry.ts'
 import { inOrder, readTree } from '../fixtures/hostile/tree.ts'
-import { patiently } from '../fixtures/patience.ts'
+import { patiently, thinned } from '../fixtures/patience.ts'
 
 /** What changes a file system, and how many calls apart it is killed: most writes only wake another thread. */
 const CALLS = { write: 7, fsync: 1, rename: 1, link: 1, mkdir: 1, unlink: 1, rmdir: 1 }
@@ -159,7 +159,7 @@ describe.skipIf(!canTrace)('a store killed at any system call is whole [needs st
       const killed: Record<string, number> = {}
       for (const [call, apart] of Object.entries(CALLS)) {
         let nth = 1
-        while (await killAt(action, call, nth)) nth += apart
+        while (await killAt(action, call, nth)) nth += thinned(apart)
         killed[call] = nth - 1
       }
       // It was killed while it gave names, and while it wrote.

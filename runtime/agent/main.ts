@@ -24,6 +24,7 @@ import { seeRoutes } from './api/see.ts'
 import { streamRoutes, upgrade } from './api/streams.ts'
 import { systemRoutes } from './api/system.ts'
 import { serve } from './http.ts'
+import { IdleTimer } from './idle-timer.ts'
 import { startSpawner } from './spawner.ts'
 
 /** How long the agent stays after the last container and request. */
@@ -52,8 +53,6 @@ const routes = [
   ...imageRoutes(agent),
 ]
 const socket = `${agent.node.paths.run}/agent.sock`
-let idle: NodeJS.Timeout | undefined
-let busy = 0
 let isLeaving = false
 
 /** Requests that wait for nothing: the end waits for them. What watches something goes on with the next agent. */
@@ -77,12 +76,6 @@ const expectQuestion = (connection: Duplex): void => {
 
 const answered = async (): Promise<void> => {
   while (unasked.size + underway.size > 0) await Promise.allSettled([...unasked.values(), ...underway])
-}
-
-/** Starts the countdown anew, or holds it while something runs. */
-const touch = () => {
-  clearTimeout(idle)
-  if (busy === 0 && !agent.isNeeded) idle = setTimeout(() => void leave('with-holder'), IDLE_MS)
 }
 
 /** With the holder when nothing runs any more: then the node is gone too. */
@@ -109,29 +102,23 @@ const leave = async (how?: 'with-holder') => {
   process.exit(0)
 }
 
+const idle = new IdleTimer({ ms: IDLE_MS, isNeeded: () => agent.isNeeded, onIdle: () => void leave('with-holder') })
+
 const server = createServer((request, response) => {
   request.socket.emit('asked')
-  busy++
+  response.once('close', idle.begin())
   response.setHeader('glasspod-build', __BUILD_ID__)
-  response.once('close', () => {
-    busy--
-    touch()
-  })
   track(request.url, new Promise((resolve) => response.once('close', resolve)))
   void serve(routes, request, response)
 })
 server.on('connection', expectQuestion)
 server.on('upgrade', (request, stream, head) => {
   stream.emit('asked')
-  busy++
-  stream.once('close', () => {
-    busy--
-    touch()
-  })
+  stream.once('close', idle.begin())
   track(request.url, upgrade(agent, request, stream, head))
 })
 agent.leave = (how) => void leave(how)
-agent.supervisor.onEnd = touch
+agent.supervisor.onEnd = () => idle.look()
 adopt(agent)
 // While it starts: the first container need not wait for it. What is wrong with it is said to who needs one.
 agent.storage.chosen().catch(() => undefined)
@@ -142,7 +129,7 @@ const staged = `${agent.node.paths.run}/agent.${process.pid}`
 rmSync(staged, { force: true })
 server.listen(staged, () => {
   renameSync(staged, socket)
-  touch()
+  idle.look()
 })
 process.on('SIGTERM', () => void leave())
 process.on('SIGINT', () => void leave())

@@ -16,7 +16,9 @@ export const describeValue = (value: unknown, indent = ''): string => {
         return item.length === 0 ? [] : [`${indent}${label} ${printable(item.join(' '))}`]
       }
       const inner = describeValue(item, `${indent}  `)
-      return inner === '' ? [] : [`${indent}${label}\n${inner}`]
+      if (inner === '') return []
+      // the first line of an item stands beside its dash
+      return [label === '-' ? `${indent}- ${inner.trimStart()}` : `${indent}${label}\n${inner}`]
     })
     .join('\n')
 }

@@ -2,6 +2,7 @@
 import type { Finding } from '../see/doctor/examine.ts'
 import type { Paint } from './colour.ts'
 import { wrap } from './help.ts'
+import { wrapRemedy } from './remedy.ts'
 import { printable } from './table.ts'
 
 const WIDTH = 80
@@ -24,11 +25,16 @@ const formatHead = ({ status, id, found }: Finding, paint: Paint): string => {
   return [`  ${paint(colour, mark)} ${id.padEnd(ID_COLUMN)}${first}`, ...more.map((line) => indent + line)].join('\n')
 }
 
-/** A remedy is one line, however long: it is there to be pasted. One that several share is given after the last. */
+const TRY = '      try  '
+
+const formatRemedy = (text: string): string[] =>
+  wrapRemedy(text, WIDTH - TRY.length).map((line, index) => (index === 0 ? TRY : ' '.repeat(TRY.length)) + line)
+
+/** One that several share is given after the last. */
 const formatGroup = (findings: readonly Finding[], paint: Paint): string[] =>
   findings.flatMap((finding, index) => {
     const isLater = findings.slice(index + 1).some((other) => other.try === finding.try)
-    const remedy = finding.try === undefined || isLater ? [] : [`      try  ${finding.try}`]
+    const remedy = finding.try === undefined || isLater ? [] : formatRemedy(finding.try)
     return [formatHead(finding, paint), ...remedy]
   })
 
@@ -73,7 +79,7 @@ export const formatFinding = (finding: Finding, paint: Paint): string => {
     `${paint(colour, `${mark} ${status}`)} ${paint(1, id)}: ${title}`,
     ...facts.flatMap(([name, text]) => {
       if (text === undefined) return []
-      const lines = name === 'try' ? [text] : wrap(printable(text), WIDTH - 8)
+      const lines = (name === 'try' ? wrapRemedy : wrap)(printable(text), WIDTH - 8)
       return lines.map((line, index) => ` ${(index === 0 ? name : '').padEnd(7)}${line}`)
     }),
   ].join('\n')
@@ -83,5 +89,5 @@ export const formatFinding = (finding: Finding, paint: Paint): string => {
 export const formatLeftovers = (findings: readonly Finding[]): string => {
   const leftovers = findings.flatMap((finding) => finding.leftovers ?? [])
   if (leftovers.length === 0) return 'nothing is left over'
-  return leftovers.flatMap(({ what, remove }) => [printable(what), `      try  ${printable(remove)}`]).join('\n')
+  return leftovers.flatMap(({ what, remove }) => [printable(what), ...formatRemedy(printable(remove))]).join('\n')
 }

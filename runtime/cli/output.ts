@@ -3,10 +3,13 @@
  * writes to pipes and terminals are synchronous in it as well.
  */
 import { writeSync } from 'node:fs'
+import { isatty } from 'node:tty'
 import { errnoOf } from '../errors.ts'
 
 export const STDOUT = 1
 export const STDERR = 2
+/** As many as a terminal has where it does not know its size. */
+const COLUMNS = 80
 const RETRY_MS = 2
 
 /** The whole of the data, or the end of this process: a reader that went away (EPIPE) is not an error to report. */
@@ -23,6 +26,10 @@ export const write = (fd: typeof STDOUT | typeof STDERR, data: string | Uint8Arr
     }
   }
 }
+
+/** How wide the terminal is; undefined where it is none: what goes to a program has room. */
+export const readColumns = (fd: typeof STDOUT | typeof STDERR): number | undefined =>
+  isatty(fd) ? (fd === STDOUT ? process.stdout : process.stderr).columns || COLUMNS : undefined
 
 export const print = (line: string): void => write(STDOUT, `${line}\n`)
 export const printError = (line: string): void => write(STDERR, `${line}\n`)

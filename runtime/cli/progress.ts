@@ -73,7 +73,10 @@ export const openProgress = (screen: Screen | undefined): ProgressView => {
   let lines: string[] = []
   let drawn = 0
   let drawnAt = 0
+  let later: NodeJS.Timeout | undefined
   const draw = () => {
+    clearTimeout(later)
+    later = undefined
     write(STDERR, formatRedraw(lines, drawn, screen))
     drawn = Math.min(lines.length, Math.max(1, screen.rows - 1))
     drawnAt = Date.now()
@@ -81,6 +84,8 @@ export const openProgress = (screen: Screen | undefined): ProgressView => {
   const show = (event: PullEvent) => {
     lines = update(event)
     if (Date.now() - drawnAt >= REDRAW_MS) draw()
+    // of a source that stalls, what it sent last is seen too
+    else later ??= setTimeout(draw, REDRAW_MS)
   }
   return { show, finish: () => lines.length > 0 && draw() }
 }

@@ -1,7 +1,9 @@
 /** How an error leaves this program: on standard error, as text or JSON, and with which exit code. */
 import { formatFailure, isFailure } from '../errors.ts'
 import { isColourful, makePaint } from './colour.ts'
-import { STDERR, printError } from './output.ts'
+import { wrap } from './help.ts'
+import { STDERR, printError, readColumns } from './output.ts'
+import { wrapRemedy } from './remedy.ts'
 
 export const FAILED = 125
 
@@ -27,10 +29,25 @@ export const formatError = (error: unknown, { json, debug }: { json: boolean; de
   return json ? JSON.stringify({ message: error.message, ...facts }) : formatFailure(error.message, error.facts)
 }
 
+/** Facts begin here. */
+const INDENT = 8
+
+/** A line of an error for a terminal: no word is broken. In a pipe it stays one, for programs. */
+export const wrapLine = (line: string, columns: number): string[] => {
+  if (line.length <= columns) return [line]
+  if (line.startsWith('error: '))
+    return wrap(line, columns - INDENT).map((part, at) => (at === 0 ? '' : ' '.repeat(7)) + part.trim())
+  const lines = (line.startsWith(' try ') ? wrapRemedy : wrap)(line.slice(INDENT), columns - INDENT)
+  return lines.map((part, at) => (at === 0 ? line.slice(0, INDENT) : ' '.repeat(INDENT)) + part)
+}
+
 /** Prints it, and returns the exit code. */
 export const reportError = (error: unknown, json: boolean): number => {
   const debug = (process.env['GLASSPOD_DEBUG'] ?? '') !== ''
   const paint = makePaint(!json && isColourful(STDERR))
-  printError(formatError(error, { json, debug }).replace(/^error:/, paint(31, 'error:')))
+  const text = formatError(error, { json, debug })
+  const columns = json || debug ? undefined : readColumns(STDERR)
+  const lines = columns === undefined ? [text] : text.split('\n').flatMap((line) => wrapLine(line, columns))
+  printError(lines.join('\n').replace(/^error:/, paint(31, 'error:')))
   return isFailure(error) ? (error.facts.exitCode ?? FAILED) : FAILED
 }

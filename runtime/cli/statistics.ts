@@ -2,7 +2,7 @@
 import { formatMemorySize } from '../spec/memory-size.ts'
 import type { Statistics } from './api.ts'
 import { formatSize } from './human.ts'
-import { formatTable, printable, shortId } from './table.ts'
+import { fitTable, printable, shortId } from './table.ts'
 
 /** Numbers for programs; null: not known here. Bytes; per cent of one processor, as docker counts. */
 export interface StatisticsRow {
@@ -66,8 +66,9 @@ const formatPercent = (value: number | null): string => (value === null ? NONE :
 const formatPair = (one: number | null, other: number | null, format: (value: number) => string): string =>
   `${one === null ? NONE : format(one)} / ${other === null ? NONE : format(other)}`
 
-export const formatStatistics = (rows: readonly StatisticsRow[], full: boolean): string =>
-  formatTable(
+/** @param columns of a terminal. */
+export const formatStatistics = (rows: readonly StatisticsRow[], full: boolean, columns?: number): string =>
+  fitTable(
     HEADERS,
     rows.map((row) => [
       full ? row.Id : shortId(row.Id),
@@ -79,4 +80,5 @@ export const formatStatistics = (rows: readonly StatisticsRow[], full: boolean):
       formatPair(row.BlockInput, row.BlockOutput, formatSize),
       row.Pids === null ? NONE : `${row.Pids}`,
     ]),
+    { columns: full ? undefined : columns, leave: ['CONTAINER ID', 'MEM %', 'BLOCK I/O'] },
   )

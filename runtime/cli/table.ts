@@ -7,21 +7,73 @@ const CONTROL = /[\x00-\x1f\x7f-\x9f]/g
 
 const widthOf = (cell: string) => cell.replaceAll(COLOUR, '').length
 
-export const formatTable = (headers: readonly string[], rows: readonly (readonly string[])[]): string => {
-  const widths = headers.map((header, column) =>
-    Math.max(widthOf(header), ...rows.map((row) => widthOf(row[column] ?? ''))),
-  )
-  return [headers, ...rows]
+type Row = readonly string[]
+
+const measure = (headers: Row, rows: readonly Row[]): number[] =>
+  headers.map((header, column) => Math.max(widthOf(header), ...rows.map((row) => widthOf(row[column] ?? ''))))
+
+const formatRows = (rows: readonly Row[], widths: readonly number[], gap: number): string =>
+  rows
     .map((row) =>
       widths
         .map((width, column) => {
           const cell = row[column] ?? ''
-          return cell + ' '.repeat(width - widthOf(cell) + GAP)
+          return cell + ' '.repeat(width - widthOf(cell) + gap)
         })
         .join('')
         .trimEnd(),
     )
     .join('\n')
+
+export const formatTable = (headers: Row, rows: readonly Row[]): string =>
+  formatRows([headers, ...rows], measure(headers, rows), GAP)
+
+/** What a table may lose where it is wider than its terminal, which would break it in the midst of words. */
+export interface Fit {
+  /** Columns of the terminal, or undefined where there is room for everything. */
+  columns: number | undefined
+  /** Columns whose cells may be cut, the widest first. */
+  cut?: Row
+  /** Columns that are left out where that is not enough, in this order. */
+  leave?: Row
+}
+
+const NARROW_GAP = 2
+/** No column is cut to less, nor to less than its header. */
+const LEAST = 8
+
+const widthOfAll = (widths: readonly number[]): number =>
+  widths.reduce((sum, width) => sum + width, 0) + NARROW_GAP * (widths.length - 1)
+
+/** The widths with what is too much taken off those that may be cut, a column of the terminal at a time. */
+const narrow = (headers: Row, widths: readonly number[], { columns, cut = [] }: Fit & { columns: number }) => {
+  const least = headers.map((header, column) =>
+    cut.includes(header) ? Math.min(widths[column] ?? 0, Math.max(LEAST, header.length)) : Infinity,
+  )
+  const narrowed = [...widths]
+  while (widthOfAll(narrowed) > columns) {
+    const spare = narrowed.map((width, column) => (width > (least[column] ?? Infinity) ? width : 0))
+    const widest = Math.max(...spare)
+    if (widest === 0) return undefined
+    narrowed[spare.indexOf(widest)] = widest - 1
+  }
+  return narrowed
+}
+
+/** A table that no terminal has to break, as far as its columns can be cut or left out. */
+export const fitTable = (headers: Row, rows: readonly Row[], fit: Fit): string => {
+  const { columns, leave: [first, ...leave] = [] } = fit
+  const table = formatTable(headers, rows)
+  if (columns === undefined || table.split('\n').every((line) => widthOf(line) <= columns)) return table
+  const widths = narrow(headers, measure(headers, rows), { ...fit, columns })
+  if (widths !== undefined) {
+    const cells = rows.map((row) => row.map((cell, column) => truncate(cell, widths[column] ?? 0)))
+    return formatRows([headers, ...cells], widths, NARROW_GAP)
+  }
+  if (first === undefined) return table
+  const kept = headers.map((header) => header !== first)
+  const keep = (row: Row): Row => row.filter((_, column) => kept[column])
+  return fitTable(keep(headers), rows.map(keep), { ...fit, leave })
 }
 
 /** Names and commands come from images and other people: no control character of theirs reaches the terminal. */

@@ -51,7 +51,7 @@ const HINTS: readonly Hint[] = [
   {
     step: /^process\.exec$/,
     error: /ENOENT/,
-    try: 'check the name, and that the image has it (and its interpreter): glasspod run --entrypoint ls IMAGE -l /bin',
+    try: 'the name, or its interpreter: glasspod run --entrypoint ls IMAGE -l /bin',
   },
   { step: /^process\.exec$/, error: /EACCES/, try: 'check that it is a file with the execute bit: chmod +x' },
   {

@@ -26,7 +26,8 @@ const commandsOf = (page: string): Line[] =>
     body
       .split('\n')
       .flatMap((line) => (kind === 'sh' ? [line] : /^[$#] /.test(line) ? [line.slice(2)] : []))
-      .map((line) => line.replace(/(^|\s)#.*$/, '').trim())
+      // what goes on in a pipe is no word of ours
+      .map((line) => line.replace(/(^|\s)#.*$|\s2>&1 \|.*$/, '').trim())
       .filter((text) => text !== '')
       .map((text) => ({ page, text })),
   )

@@ -10,7 +10,7 @@ import { selectPods } from '../graph/select.ts'
 import { formatSvg } from '../graph/svg.ts'
 import { formatText } from '../graph/text.ts'
 import { badFlag } from '../options.ts'
-import { STDOUT, print, write } from '../output.ts'
+import { STDOUT, print, readColumns, write } from '../output.ts'
 import { FORMAT, defineVerb } from '../verb.ts'
 
 const FORMATS = ['text', 'mermaid', 'dot', 'json', 'svg', 'html']
@@ -19,10 +19,6 @@ const CLEAR = '\x1b[2J\x1b[H'
 const INTERVAL_MS = 1000
 
 const readOwnUserNamespace = (): number => Number(/\d+/.exec(readlinkSync('/proc/self/ns/user'))?.[0])
-
-/** Of the terminal; where the output goes to a program that shows it on one, COLUMNS says how wide that is. */
-const readWidth = (): number | undefined =>
-  isatty(STDOUT) ? process.stdout.columns : Number(process.env['COLUMNS']) || undefined
 
 const render = (graph: Graph, format: string): string => {
   switch (format) {
@@ -37,7 +33,12 @@ const render = (graph: Graph, format: string): string => {
     case 'html':
       return formatHtml(graph, new Date())
     default:
-      return formatText(graph, makePaint(isColourful(STDOUT)), readWidth())
+      // where the output goes to a program that shows it on a terminal, COLUMNS says how wide that is
+      return formatText(
+        graph,
+        makePaint(isColourful(STDOUT)),
+        readColumns(STDOUT) ?? (Number(process.env['COLUMNS']) || undefined),
+      )
   }
 }
 

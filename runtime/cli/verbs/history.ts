@@ -1,14 +1,15 @@
 import type { HistoryStep } from '../api.ts'
 import { segment } from '../client.ts'
 import { formatAge, formatSize } from '../human.ts'
-import { print, printJson } from '../output.ts'
-import { formatTable, printable, shortId, truncate } from '../table.ts'
+import { STDOUT, print, printJson, readColumns } from '../output.ts'
+import { fitTable, printable, shortId, truncate } from '../table.ts'
 import { FORMAT, NO_TRUNC, defineVerb } from '../verb.ts'
 
 const WIDTH = 45
 
-export const formatHistory = (steps: readonly HistoryStep[], full: boolean, nowMs: number): string =>
-  formatTable(
+/** @param columns of a terminal. */
+export const formatHistory = (steps: readonly HistoryStep[], full: boolean, nowMs: number, columns?: number): string =>
+  fitTable(
     ['IMAGE', 'CREATED', 'CREATED BY', 'SIZE', 'COMMENT'],
     steps.map(({ Id, Created, CreatedBy, Size, Comment }) => [
       full ? Id : shortId(Id),
@@ -17,6 +18,7 @@ export const formatHistory = (steps: readonly HistoryStep[], full: boolean, nowM
       formatSize(Size),
       full ? printable(Comment) : truncate(printable(Comment), WIDTH),
     ]),
+    { columns: full ? undefined : columns, cut: ['CREATED BY', 'COMMENT'] },
   )
 
 export const verb = defineVerb({
@@ -31,7 +33,7 @@ export const verb = defineVerb({
     const full = options['no-trunc']
     const steps = await (await agent()).get<HistoryStep[]>(`/images/${segment(image)}/history`)
     if (options.format === 'json') return printJson(steps)
-    if (!options.quiet) return print(formatHistory(steps, full, Date.now()))
+    if (!options.quiet) return print(formatHistory(steps, full, Date.now(), readColumns(STDOUT)))
     for (const { Id } of steps) print(full ? Id : shortId(Id))
   },
 })

@@ -1,8 +1,8 @@
 import type { ImageSummary } from '../api.ts'
 import { parseFilters } from '../filters.ts'
 import { formatAge, formatSize } from '../human.ts'
-import { print, printJson } from '../output.ts'
-import { formatTable, printable, shortId } from '../table.ts'
+import { STDOUT, print, printJson, readColumns } from '../output.ts'
+import { fitTable, printable, shortId } from '../table.ts'
 import { FORMAT, NO_TRUNC, defineVerb } from '../verb.ts'
 
 const FILTERS = ['before', 'dangling', 'label', 'reference', 'since']
@@ -17,8 +17,9 @@ const splitNames = ({ RepoTags, RepoDigests }: ImageSummary): (readonly [reposit
   return tags.length > 0 ? tags : [[RepoDigests?.[0]?.split('@')[0] ?? NONE, NONE]]
 }
 
-export const formatImages = (images: readonly ImageSummary[], full: boolean, nowMs: number): string =>
-  formatTable(
+/** @param columns of a terminal. */
+export const formatImages = (images: readonly ImageSummary[], full: boolean, nowMs: number, columns?: number): string =>
+  fitTable(
     ['REPOSITORY', 'TAG', 'IMAGE ID', 'CREATED', 'SIZE'],
     images.flatMap((image) =>
       splitNames(image).map(([repository, tag]) => [
@@ -29,6 +30,7 @@ export const formatImages = (images: readonly ImageSummary[], full: boolean, now
         formatSize(image.Size),
       ]),
     ),
+    { columns: full ? undefined : columns, leave: ['CREATED'] },
   )
 
 export const verb = defineVerb({
@@ -48,7 +50,7 @@ export const verb = defineVerb({
     )
     const images = await (await agent()).get<ImageSummary[]>('/images/json', { filters })
     if (options.format === 'json') return printJson(images)
-    if (!options.quiet) return print(formatImages(images, full, Date.now()))
+    if (!options.quiet) return print(formatImages(images, full, Date.now(), readColumns(STDOUT)))
     for (const { Id } of images) print(full ? Id : shortId(Id))
   },
 })

@@ -1,8 +1,8 @@
 import { openLogins } from '../logins.ts'
 import { MANIFEST_OPERAND, readManifest } from '../manifest.ts'
-import { print, printJson } from '../output.ts'
+import { STDOUT, print, printJson, readColumns } from '../output.ts'
 import { pullImage } from '../pull.ts'
-import { formatTable } from '../table.ts'
+import { fitTable } from '../table.ts'
 import { AUTH_FILE, FORMAT, defineVerb } from '../verb.ts'
 
 interface PlannedPod {
@@ -27,8 +27,8 @@ interface PlayedPod {
 
 const HEADERS = ['POD', 'NETWORK', 'RESTART', 'CONTAINER', 'IMAGE', 'PORTS']
 
-const formatPlan = (pods: readonly PlannedPod[]): string =>
-  formatTable(
+const formatPlan = (pods: readonly PlannedPod[], columns: number | undefined): string =>
+  fitTable(
     HEADERS,
     pods.flatMap(({ Name, Network, RestartPolicy, Containers }) =>
       Containers.map((container) => [
@@ -40,6 +40,7 @@ const formatPlan = (pods: readonly PlannedPod[]): string =>
         container.Publish.join(', '),
       ]),
     ),
+    { columns, cut: ['IMAGE'], leave: ['NETWORK', 'RESTART'] },
   )
 
 /** As podman prints it. */
@@ -72,7 +73,7 @@ export const verb = defineVerb({
     const body = readManifest(file)
     const client = await agent()
     const plan = await client.post<PlannedPod[]>('/glasspod/play', { body, query: { 'dry-run': true, replace } })
-    if (dryRun) return format === 'json' ? printJson(plan) : print(formatPlan(plan))
+    if (dryRun) return format === 'json' ? printJson(plan) : print(formatPlan(plan, readColumns(STDOUT)))
     const logins = openLogins(authfile)
     for (const image of listPulls(plan)) await pullImage(client, { image, platform: undefined, quiet, logins })
     const played = await client.post<PlayedPod[]>('/glasspod/play', { body, query: { replace } })

@@ -1,12 +1,13 @@
 import type { PodSummary } from '../api.ts'
 import { formatAge } from '../human.ts'
-import { print, printJson } from '../output.ts'
+import { STDOUT, print, printJson, readColumns } from '../output.ts'
 import { formatPort } from '../ports.ts'
-import { formatTable, printable, shortId } from '../table.ts'
+import { fitTable, printable, shortId } from '../table.ts'
 import { FORMAT, NO_OPERANDS, NO_TRUNC, defineVerb } from '../verb.ts'
 
-export const formatPods = (pods: readonly PodSummary[], full: boolean, nowMs: number): string =>
-  formatTable(
+/** @param columns of a terminal. */
+export const formatPods = (pods: readonly PodSummary[], full: boolean, nowMs: number, columns?: number): string =>
+  fitTable(
     ['POD ID', 'NAME', 'STATUS', 'CREATED', 'IP', 'CONTAINERS', 'PORTS'],
     pods.map(({ Id, Name, Status, Created, IP, Containers, Ports }) => [
       full ? Id : shortId(Id),
@@ -17,6 +18,7 @@ export const formatPods = (pods: readonly PodSummary[], full: boolean, nowMs: nu
       Containers.length.toString(),
       (Ports ?? []).map(formatPort).join(', '),
     ]),
+    { columns: full ? undefined : columns, leave: ['CREATED', 'CONTAINERS'] },
   )
 
 export const verb = defineVerb({
@@ -31,7 +33,7 @@ export const verb = defineVerb({
     const full = options['no-trunc']
     const pods = await (await agent()).get<PodSummary[]>('/glasspod/pods')
     if (options.format === 'json') return printJson(pods)
-    if (!options.quiet) return print(formatPods(pods, full, Date.now()))
+    if (!options.quiet) return print(formatPods(pods, full, Date.now(), readColumns(STDOUT)))
     for (const { Id } of pods) print(full ? Id : shortId(Id))
   },
 })

@@ -2,16 +2,22 @@ import type { ContainerSummary } from '../api.ts'
 import { formatPort } from '../ports.ts'
 import { formatAge } from '../human.ts'
 import { parseFilters } from '../filters.ts'
-import { print, printJson } from '../output.ts'
-import { formatTable, printable, shortId, truncate } from '../table.ts'
+import { STDOUT, print, printJson, readColumns } from '../output.ts'
+import { fitTable, printable, shortId, truncate } from '../table.ts'
 import { FORMAT, NO_OPERANDS, NO_TRUNC, defineVerb } from '../verb.ts'
 
 const FILTERS = ['id', 'label', 'name', 'pod', 'status']
 const HEADERS = ['CONTAINER ID', 'IMAGE', 'COMMAND', 'CREATED', 'STATUS', 'PORTS', 'NAMES']
 const COMMAND_WIDTH = 20
 
-export const formatContainers = (containers: readonly ContainerSummary[], full: boolean, nowMs: number): string =>
-  formatTable(
+/** @param columns of a terminal. */
+export const formatContainers = (
+  containers: readonly ContainerSummary[],
+  full: boolean,
+  nowMs: number,
+  columns?: number,
+): string =>
+  fitTable(
     HEADERS,
     containers.map(({ Id, Image, Command, Created, Status, State, Ports, Names }) => [
       full ? Id : shortId(Id),
@@ -22,6 +28,7 @@ export const formatContainers = (containers: readonly ContainerSummary[], full: 
       (Ports ?? []).map(formatPort).join(', '),
       Names.map((name) => printable(name.replace(/^\//, ''))).join(','),
     ]),
+    { columns: full ? undefined : columns, cut: ['IMAGE', 'COMMAND'], leave: ['CREATED', 'COMMAND'] },
   )
 
 export const verb = defineVerb({
@@ -40,7 +47,7 @@ export const verb = defineVerb({
     const filters = parseFilters(filter, FILTERS)
     const containers = await (await agent()).get<ContainerSummary[]>('/containers/json', { all, filters })
     if (format === 'json') return printJson(containers)
-    if (!quiet) return print(formatContainers(containers, full, Date.now()))
+    if (!quiet) return print(formatContainers(containers, full, Date.now(), readColumns(STDOUT)))
     for (const { Id } of containers) print(full ? Id : shortId(Id))
   },
 })

@@ -2,7 +2,7 @@ import { isatty } from 'node:tty'
 import { isFailure } from '../../errors.ts'
 import type { ContainerSummary, Statistics } from '../api.ts'
 import { type Client, segment } from '../client.ts'
-import { STDOUT, print, printJson, write } from '../output.ts'
+import { STDOUT, print, printJson, readColumns, write } from '../output.ts'
 import { formatStatistics, makeRow } from '../statistics.ts'
 import { FORMAT, NO_TRUNC, defineVerb } from '../verb.ts'
 
@@ -52,7 +52,7 @@ export const verb = defineVerb({
       if (options.format === 'json') printJson(rows)
       else {
         if (!once && isatty(STDOUT)) write(STDOUT, CLEAR)
-        print(formatStatistics(rows, options['no-trunc']))
+        print(formatStatistics(rows, options['no-trunc'], readColumns(STDOUT)))
       }
       if (once) return 0
       // of what does not run the agent has nothing to measure, and answers at once

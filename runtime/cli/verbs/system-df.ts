@@ -1,7 +1,7 @@
 import type { DiskUsage } from '../api.ts'
 import { formatAge, formatSize } from '../human.ts'
-import { print, printJson } from '../output.ts'
-import { formatTable, printable, shortId } from '../table.ts'
+import { STDOUT, print, printJson, readColumns } from '../output.ts'
+import { fitTable, formatTable, printable, shortId } from '../table.ts'
 import { FORMAT, NO_OPERANDS, defineVerb } from '../verb.ts'
 
 const formatShare = (part: number, whole: number): string =>
@@ -33,11 +33,12 @@ export const formatUsage = ({ LayersSize, Images, Containers }: DiskUsage): stri
   )
 }
 
-export const formatUsageDetails = ({ Images, Containers }: DiskUsage, nowMs: number): string =>
+/** @param columns of a terminal. */
+export const formatUsageDetails = ({ Images, Containers }: DiskUsage, nowMs: number, columns?: number): string =>
   [
     'Images space usage:',
     '',
-    formatTable(
+    fitTable(
       ['IMAGE', 'IMAGE ID', 'CREATED', 'SIZE', 'SHARED SIZE', 'UNIQUE SIZE', 'CONTAINERS'],
       Images.map(({ RepoTags, Id, Created, Size, SharedSize, Containers: count }) => [
         printable(RepoTags?.[0] ?? '<none>'),
@@ -48,11 +49,12 @@ export const formatUsageDetails = ({ Images, Containers }: DiskUsage, nowMs: num
         formatSize(Size - SharedSize),
         `${count}`,
       ]),
+      { columns, cut: ['IMAGE'], leave: ['CREATED', 'SIZE'] },
     ),
     '',
     'Containers space usage:',
     '',
-    formatTable(
+    fitTable(
       ['CONTAINER ID', 'IMAGE', 'SIZE', 'CREATED', 'STATUS', 'NAMES'],
       Containers.map(({ Id, Image, SizeRw, Created, Status, Names }) => [
         shortId(Id),
@@ -62,6 +64,7 @@ export const formatUsageDetails = ({ Images, Containers }: DiskUsage, nowMs: num
         Status,
         Names.map((name) => name.replace(/^\//, '')).join(','),
       ]),
+      { columns, cut: ['IMAGE'], leave: ['CREATED'] },
     ),
   ].join('\n')
 
@@ -75,6 +78,6 @@ export const verb = defineVerb({
   async run({ options: { format, verbose }, agent }) {
     const usage = await (await agent()).get<DiskUsage>('/system/df')
     if (format === 'json') printJson(usage)
-    else print(verbose ? formatUsageDetails(usage, Date.now()) : formatUsage(usage))
+    else print(verbose ? formatUsageDetails(usage, Date.now(), readColumns(STDOUT)) : formatUsage(usage))
   },
 })

@@ -6,8 +6,9 @@ import { formatVerbHelp } from '../../../runtime/cli/help.ts'
 import { formatAge, formatDuration, formatSize } from '../../../runtime/cli/human.ts'
 import { VERBS, formatHelp } from '../../../runtime/cli/main.ts'
 import { parseMoment } from '../../../runtime/cli/moment.ts'
-import { formatError } from '../../../runtime/cli/report.ts'
-import { formatTable, printable } from '../../../runtime/cli/table.ts'
+import { wrapRemedy } from '../../../runtime/cli/remedy.ts'
+import { formatError, wrapLine } from '../../../runtime/cli/report.ts'
+import { fitTable, formatTable, printable } from '../../../runtime/cli/table.ts'
 import { formatImages } from '../../../runtime/cli/verbs/images.ts'
 import { parseFilters } from '../../../runtime/cli/filters.ts'
 import { formatContainers } from '../../../runtime/cli/verbs/ps.ts'
@@ -239,8 +240,61 @@ describe('any JSON', () => {
       Memory:
         Total: 1
       Of:
-        -
-          a: 1"
+        - a: 1"
+    `)
+  })
+})
+
+describe('a terminal that is too narrow', () => {
+  const headers = ['ID', 'IMAGE', 'CREATED', 'NAME']
+  const rows = [['0123456789ab', 'registry.example/shop:1', '2 days ago', 'web']]
+
+  it('gets a table with the widest cells cut, then with columns left out', () => {
+    const fit = (columns: number | undefined) =>
+      fitTable(headers, rows, { columns, cut: ['IMAGE'], leave: ['CREATED'] })
+    expect(fit(undefined)).toBe(formatTable(headers, rows))
+    expect(fit(46)).toMatchInlineSnapshot(`
+      "ID            IMAGE           CREATED     NAME
+      0123456789ab  registry.exam…  2 days ago  web"
+    `)
+    expect(fit(30)).toMatchInlineSnapshot(`
+      "ID            IMAGE       NAME
+      0123456789ab  registry.…  web"
+    `)
+    // what identifies a thing is never cut
+    expect(fit(10)).toContain('0123456789ab')
+  })
+
+  it('gets an error whose words stay whole, and a command that can still be pasted', () => {
+    const error = formatError(
+      new Failure('registry registry.example:5000 cannot be reached: no such host name', {
+        id: 'registry.unreachable',
+      }),
+      { json: false, debug: false },
+    )
+    expect(wrapLine(error, 60)).toMatchInlineSnapshot(`
+      [
+        "error: registry registry.example:5000 cannot be",
+        "       reached: no such host name   [registry.unreachable]",
+      ]
+    `)
+    expect(
+      wrapRemedy(
+        'sudo chmod 0666 /dev/net/tun; for good: echo \'KERNEL=="tun"; MODE\' | sudo tee /etc/udev/rules.d/90-tun.rules',
+        60,
+      ),
+    ).toMatchInlineSnapshot(`
+      [
+        "sudo chmod 0666 /dev/net/tun;",
+        "for good: echo 'KERNEL=="tun"; MODE' | sudo tee \\",
+        "  /etc/udev/rules.d/90-tun.rules",
+      ]
+    `)
+    expect(wrapRemedy('boot with another flag, or run it in the machine: scripts/vm up', 40)).toMatchInlineSnapshot(`
+      [
+        "boot with another flag, or run it in the",
+        "machine: scripts/vm up",
+      ]
     `)
   })
 })

@@ -1,0 +1,33 @@
+/** What a text tells to try, in a width: what stays to be pasted, and what is only read. */
+import { wrap } from './help.ts'
+
+/** Parts that stand for themselves: the quotes of a command may hold a semicolon. */
+const ALTERNATIVE = /;(?= )(?=(?:[^']*'[^']*')*[^']*$)/
+const QUOTED = /'[^']*'|"[^"]*"/g
+/** A word of a shell, with its quotes and what is in them. */
+const WORD = /(?:'[^']*'|"[^"]*"|[^\s'"])+/g
+/** `for good: echo ... | sudo tee ...`; a comma outside quotes is one of a sentence. */
+const COMMAND = /^(?:[\w ]+: )?(?:sudo|echo|printf|unshare|sysctl|chcon|glasspod) [^,]*$/
+
+/** A shell reads on after a backslash at the end of a line. */
+const wrapCommand = (command: string, width: number): string[] => {
+  const lines: string[] = []
+  for (const word of command.match(WORD) ?? []) {
+    const last = lines.at(-1)
+    // two columns for the backslash, and two of a further line's indent
+    if (last === undefined || last.length + 1 + word.length > width - 4) lines.push(word)
+    else lines[lines.length - 1] = `${last} ${word}`
+  }
+  return lines.map((line, index) => `${index > 0 ? '  ' : ''}${line}${index < lines.length - 1 ? ' \\' : ''}`)
+}
+
+/** An alternative a line; none is broken in the midst of a word, and a command so that it can be pasted. */
+export const wrapRemedy = (text: string, width: number): string[] => {
+  if (text.length <= width) return [text]
+  const parts = text.split(ALTERNATIVE).map((part) => part.trim())
+  return parts.flatMap((part, index) => {
+    const ended = index < parts.length - 1 ? `${part};` : part
+    if (ended.length <= width) return [ended]
+    return COMMAND.test(part.replaceAll(QUOTED, 'x')) ? wrapCommand(ended, width) : wrap(ended, width)
+  })
+}

@@ -96,9 +96,11 @@ const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
   return mine
 }
 
+/** @param going publications that are closed before these are opened: theirs cannot be tried, and are free then */
 const probeAll = async (
   mappings: readonly PortMapping[],
   taken: readonly Published[],
+  going: readonly Published[] = [],
 ): Promise<(PortMapping & { hostPort: number })[]> => {
   const probed: (PortMapping & { hostPort: number })[] = []
   for (const mapping of mappings) {
@@ -123,9 +125,31 @@ const probeAll = async (
         status: 409,
       })
     }
-    probed.push({ ...mapping, hostPort: await probePort(mapping) })
+    const isFreed = going.some((other) => isSameSocket(mapping, other))
+    probed.push({ ...mapping, hostPort: isFreed ? (mapping.hostPort ?? 0) : await probePort(mapping) })
   }
   return probed
+}
+
+/**
+ * Whether these ports could be published once those of some pods are closed; opens none.
+ * @param host undefined: no uplink runs yet, so nothing is published
+ * @throws {Failure} as addPorts
+ */
+export const checkPorts = async (
+  mappings: readonly PortMapping[],
+  podsThatGo: readonly string[],
+  host: PublishHost | undefined,
+): Promise<void> => {
+  if (mappings.length === 0) return
+  if (host !== undefined) requireApi(host)
+  const all = host === undefined ? [] : await listPorts(host)
+  const goes = ({ podAddress }: Published): boolean => podsThatGo.includes(podAddress)
+  await probeAll(
+    mappings,
+    all.filter((published) => !goes(published)),
+    all.filter(goes),
+  )
 }
 
 /**

@@ -98,6 +98,17 @@ export class Containers {
   }
 
   /** Everything that can be wrong with the request is said here, before anything exists. */
+  /**
+   * What is wrong of a request whatever its name and its image.
+   * @param pod that it is to be in, which need not be made yet
+   */
+  check(body: CreateBody, pod: PodRecord | undefined): void {
+    checkRestart(body.HostConfig?.RestartPolicy, body.HostConfig?.AutoRemove === true)
+    if (body.StopSignal !== undefined && body.StopSignal !== '') parseSignal(body.StopSignal)
+    requireLimits(this.node, body.HostConfig ?? {}, pod)
+    if (pod !== undefined) refuseInPod(body, pod)
+  }
+
   async create(
     body: CreateBody,
     image: Image,
@@ -118,12 +129,9 @@ export class Containers {
         status: 409,
         exitCode: 125,
       })
-    checkRestart(body.HostConfig?.RestartPolicy, body.HostConfig?.AutoRemove === true)
-    if (body.StopSignal !== undefined && body.StopSignal !== '') parseSignal(body.StopSignal)
     const name = options.name ?? inventName(taken)
     const pod = options.pod === undefined ? undefined : this.pods.find(options.pod)
-    requireLimits(this.node, body.HostConfig ?? {}, pod)
-    if (pod !== undefined) refuseInPod(body, pod)
+    this.check(body, pod)
     const id = options.id ?? newId()
     const owner = pod ?? (await this.createImplicitPod(body, name, id, options.watch))
     const container = new Container(

@@ -150,6 +150,21 @@ export class Network {
     await addPorts(words.flatMap(parsePublish), address, await this.publishHost(note))
   }
 
+  /** Whether pods could publish these, once those of some addresses are gone. */
+  async checkPublish(words: readonly string[], addressesThatGo: readonly string[]): Promise<void> {
+    if (words.length === 0) return
+    const [{ checkPorts }, { parsePublish }] = await Promise.all([
+      import('../../cni/publish.ts'),
+      import('../../cni/ports.ts'),
+    ])
+    const note = this.read()
+    await checkPorts(
+      words.flatMap(parsePublish),
+      addressesThatGo,
+      note === undefined ? undefined : await this.publishHost(note),
+    )
+  }
+
   /** Takes back what attach did; repeating it is no error. */
   async detach(pod: PodRecord): Promise<void> {
     const note = this.read()

@@ -109,14 +109,25 @@ const makePod = async (agent: Agent, manifest: PodManifest, made: Played[], watc
   for (const container of played.containers) await agent.supervisor.start(container, watch)
 }
 
+/** What the pod and its containers are refused for, as when they are made; under no name, which may be one that goes. */
+const checkManifest = async (agent: Agent, manifest: PodManifest): Promise<void> => {
+  const pod = await agent.pods.make({ ...planPodRequest(manifest), name: undefined })
+  for (const container of manifest.containers)
+    agent.containers.check(planContainerBody(manifest, container, agent.pods.volumes(pod)), pod)
+}
+
 /**
- * What must hold before anything is made.
- * @throws {Failure} a name in use, a hostPath that is not as it says
+ * What must hold before anything is made, or removed for it.
+ * @throws {Failure} a name or a host port in use, a limit that nobody enforces here, a hostPath that is not as it says
  */
-export const checkPlay = (agent: Agent, manifests: readonly PodManifest[], replace: boolean) => {
+export const checkPlay = async (agent: Agent, manifests: readonly PodManifest[], replace: boolean) => {
   const replaced = replace ? manifests.flatMap(({ name }) => named(agent, name) ?? []) : []
   refuseTaken(agent, manifests, replaced)
-  return { replaced, missing: manifests.flatMap(hostPathsOf).filter(checkHostPath) }
+  const missing = manifests.flatMap(hostPathsOf).filter(checkHostPath)
+  for (const manifest of manifests) await checkManifest(agent, manifest)
+  const published = manifests.flatMap((manifest) => planPodRequest(manifest).publish)
+  await agent.pods.checkPorts(published, replaced)
+  return { replaced, missing }
 }
 
 /** Makes and starts the pods; where one fails, none is left. */
@@ -125,7 +136,7 @@ export const play = async (
   manifests: readonly PodManifest[],
   { replace = false, watch }: { replace?: boolean; watch?: Watch | undefined },
 ): Promise<Played[]> => {
-  const { replaced, missing } = checkPlay(agent, manifests, replace)
+  const { replaced, missing } = await checkPlay(agent, manifests, replace)
   for (const { containers } of manifests) for (const { image } of containers) await agent.images.find(image)
   for (const pod of replaced) await removePod(agent, pod, watch)
   missing.forEach(makeHostPath)

@@ -107,6 +107,14 @@ export class Pods {
     }
   }
 
+  /** Whether these ports can be published once some pods are gone. */
+  checkPorts(words: readonly string[], replaced: readonly PodRecord[]): Promise<void> {
+    return this.network.checkPublish(
+      words,
+      replaced.flatMap(({ ip }) => ip ?? []),
+    )
+  }
+
   async create(request: PodRequest, watch?: Watch): Promise<PodRecord> {
     const pod = await this.make(request)
     await executeSteps(planPodCreation(this.directory(pod.id)), {

@@ -9,9 +9,12 @@ import {
   chmodSync,
   writeFileSync,
 } from 'node:fs'
+import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { isDead, makeRoot } from '../fixtures/glasspod.ts'
 import { until } from '../fixtures/glasspod-until.ts'
+import { hasUsableTun } from '../fixtures/netns.ts'
 import { expectNoResidue } from '../fixtures/residue.ts'
 
 const root = makeRoot()
@@ -117,6 +120,61 @@ test('a container that dies is started again in the same pod; the phase goes fro
   await until('both have ended', async () => (await inspectPod('well')).Phase === 'Succeeded')
   expect(await down(texts)).toMatchObject({ exitCode: 0 })
 })
+
+/** Of this host, and nobody's at this moment. */
+const findFreePort = async (): Promise<number> => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+test.skipIf(!hasUsableTun())(
+  'a hostPort answers, and --replace checks that of the new pod before the old one goes [needs a usable /dev/net/tun]',
+  async () => {
+    const serving = (hostPort: number, fields: object = {}) =>
+      manifest('site', [
+        {
+          name: 'main',
+          command: ['httpd', '-f', '-h', '/www'],
+          ports: [{ containerPort: 80, hostPort, hostIP: '127.0.0.1' }],
+          ...fields,
+        },
+      ])
+    const untilAnswered = (port: number) =>
+      until('the port answers', () =>
+        fetch(`http://127.0.0.1:${port}/`).then(
+          (answer) => answer.text(),
+          () => undefined,
+        ),
+      )
+    const port = await findFreePort()
+    await played(serving(port))
+    expect(await untilAnswered(port)).toContain('It works, and you can see why.')
+    const { InfraPid } = await inspectPod('site')
+
+    const other = createServer().listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    const held = (other.address() as AddressInfo).port
+    const refused = await play(serving(held), ['--replace'])
+    expect(refused).toMatchObject({ exitCode: 125, stdout: '' })
+    expect(refused.stderr).toContain(`port ${held} is already in use`)
+    other.close()
+    const absent = await play(serving(port, { image: `${root.image}-absent`, imagePullPolicy: 'Never' }), ['--replace'])
+    expect(absent.exitCode).toBe(125)
+    expect(absent.stderr).toContain('no such image')
+    expect((await inspectPod('site')).InfraPid).toBe(InfraPid)
+    expect(await untilAnswered(port)).toContain('It works')
+
+    // its own port is no obstacle
+    await played(serving(port), ['--replace'])
+    expect((await inspectPod('site')).InfraPid).not.toBe(InfraPid)
+    expect(await untilAnswered(port)).toContain('It works')
+    expect(await down(serving(port), ['-t', '0'])).toMatchObject({ exitCode: 0 })
+  },
+)
 
 test('volumes: a directory and memory that live as long as the pod, and paths of the host', async () => {
   mkdirSync(`${shared}/src`)

@@ -58,7 +58,7 @@ export const playRoutes = (agent: Agent): Route[] => {
       const manifests = (await loadParser()).parseManifests(text, file)
       const replace = isTrue(request.query.get('replace'))
       if (isTrue(request.query.get('dry-run'))) {
-        checkPlay(agent, manifests, replace)
+        await checkPlay(agent, manifests, replace)
         return Promise.all(manifests.map((pod) => describe(agent, pod)))
       }
       const made = await play(agent, manifests, { replace, watch: watchOf(request) })

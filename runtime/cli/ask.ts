@@ -4,10 +4,11 @@ import { Writable } from 'node:stream'
 import { STDERR, write } from './output.ts'
 
 export const askLine = async (question: string, { hidden = false } = {}): Promise<string> => {
-  write(STDERR, question)
   // A terminal in raw mode echoes nothing; readline does, to its output.
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
   const lines = createInterface({ input: process.stdin, output: hidden ? nowhere : process.stderr, terminal: hidden })
+  // now nothing is echoed, however soon somebody types
+  write(STDERR, question)
   try {
     return await lines.question('')
   } finally {

@@ -15,6 +15,8 @@ const becomeOrdinary = async (): Promise<void> => {
   if (user === undefined) throw refuseWithoutUser()
   enterCgroup(user)
   dropToUser(user)
+  // root's own directory is closed to that user, and programs that are started there fail
+  process.chdir('/')
   if (!existsSync(PROGRAM))
     throw new Failure(`the system user cannot read ${PROGRAM}`, {
       id: 'learn.program',

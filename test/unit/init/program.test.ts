@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -40,6 +40,17 @@ const build = (list: readonly Call[], arch = hostArch()) => {
   writeFileSync(path, program.elf, { mode: 0o755 })
   return { path, program }
 }
+
+/** elf(5), 64 bits, little-endian. */
+const readProgramHeaders = (file: Buffer) => {
+  const [offset, size, count] = [Number(file.readBigUInt64LE(32)), file.readUInt16LE(54), file.readUInt16LE(56)]
+  return Array.from({ length: count }, (_, at) => ({
+    type: file.readUInt32LE(offset + at * size),
+    flags: file.readUInt32LE(offset + at * size + 4),
+  }))
+}
+const PT_LOAD = 1
+const [PF_X, PF_W, PF_R] = [1, 2, 4]
 
 describe.runIf(['x64', 'arm64'].includes(process.arch))('a compiled program', () => {
   it('makes the calls of its list, in order, and no other', () => {
@@ -85,10 +96,8 @@ describe.runIf(['x64', 'arm64'].includes(process.arch))('a compiled program', ()
 
   it('has code that cannot be written and data that cannot be executed', () => {
     const { path } = build([call('exit_group', [0])])
-    const headers = execFileSync('readelf', ['-lW', path], { encoding: 'utf8' })
-    expect(headers).toMatch(/LOAD .* R E 0x/)
-    expect(headers).toMatch(/LOAD .* RW {2}0x/)
-    expect(headers).not.toMatch(/RWE/)
+    const loaded = readProgramHeaders(readFileSync(path)).filter(({ type }) => type === PT_LOAD)
+    expect(loaded.map(({ flags }) => flags).sort()).toEqual([PF_R | PF_X, PF_R | PF_W])
   })
 })
 

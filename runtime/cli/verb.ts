@@ -43,6 +43,12 @@ export const FORMAT = {
   choices: ['table', 'json'],
   about: 'a table for people, or JSON for programs',
 } as const
+/** Of what has fields to choose from; template.ts says what a template is. */
+export const FORMAT_OR_TEMPLATE = {
+  type: 'string',
+  metavar: 'FORMAT',
+  about: "table, json, or a template as '{{.Id}}'",
+} as const
 export const NO_TRUNC = { type: 'boolean', about: 'print ids and commands in full' } as const
 export const AUTH_FILE = {
   type: 'string',

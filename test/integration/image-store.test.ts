@@ -60,6 +60,12 @@ describe('the images of an agent', () => {
 
   test('an image that lost its last name by force is dangling while a container has it, then pruned', async () => {
     await root.run(['-d', '--name', 'keeper', '--network', 'none'], ['sleep', '1000'])
+    expect(await root.ok(['inspect', '-f', '{{.Name}} {{.State.Status}}', 'keeper'])).toBe('/keeper running')
+    expect(await root.ok(['ps', '--format', '{{.Names}}\\t{{.Image}}'])).toBe(`keeper\t${root.image}`)
+    expect(await root.ok(['images', '--format', '{{.Repository}}:{{.Tag}} {{len .Id}}']).catch(String)).toContain(
+      '{{len}} is not known here   [cli.template]',
+    )
+    expect(await root.ok(['images', '--format', '{{.Repository}}:{{.Tag}}'])).toBe(root.image)
     const refused = await root.glasspod(['rmi', root.image])
     expect(refused.exitCode).toBe(2)
     expect(refused.stderr).toContain('is used by container keeper')

@@ -2,8 +2,9 @@ import type { ImageSummary } from '../api.ts'
 import { parseFilters } from '../filters.ts'
 import { formatAge, formatSize } from '../human.ts'
 import { STDOUT, print, printJson, readColumns } from '../output.ts'
+import { parseFormat, renderTemplate } from '../template.ts'
 import { fitTable, printable, shortId } from '../table.ts'
-import { FORMAT, NO_TRUNC, defineVerb } from '../verb.ts'
+import { FORMAT_OR_TEMPLATE, NO_TRUNC, defineVerb } from '../verb.ts'
 
 const FILTERS = ['before', 'dangling', 'label', 'reference', 'since']
 const NONE = '<none>'
@@ -21,22 +22,27 @@ const splitNames = ({ RepoTags, RepoDigests }: ImageSummary): (readonly [reposit
 export const formatImages = (images: readonly ImageSummary[], full: boolean, nowMs: number, columns?: number): string =>
   fitTable(
     ['REPOSITORY', 'TAG', 'IMAGE ID', 'CREATED', 'SIZE'],
-    images.flatMap((image) =>
-      splitNames(image).map(([repository, tag]) => [
-        printable(repository),
-        printable(tag),
-        full ? image.Id : shortId(image.Id),
-        formatAge(image.Created, nowMs),
-        formatSize(image.Size),
-      ]),
-    ),
+    images
+      .flatMap((image) => toRows(image, full, nowMs))
+      .map(({ Repository, Tag, ID, CreatedSince, Size }) => [Repository, Tag, ID, CreatedSince, Size]),
     { columns: full ? undefined : columns, leave: ['CREATED'] },
   )
+
+/** What a template may name, one row a tag: all that `--format json` has, and docker's words for what the table shows. */
+const toRows = (image: ImageSummary, full: boolean, nowMs: number) =>
+  splitNames(image).map(([repository, tag]) => ({
+    ...image,
+    Repository: printable(repository),
+    Tag: printable(tag),
+    ID: full ? image.Id : shortId(image.Id),
+    CreatedSince: formatAge(image.Created, nowMs),
+    Size: formatSize(image.Size),
+  }))
 
 export const verb = defineVerb({
   options: {
     filter: { type: 'list', short: 'f', metavar: 'KEY=VALUE', about: `by ${FILTERS.join(', ')}` },
-    format: FORMAT,
+    format: FORMAT_OR_TEMPLATE,
     'no-trunc': NO_TRUNC,
     quiet: { type: 'boolean', short: 'q', about: 'ids only' },
   },
@@ -44,12 +50,17 @@ export const verb = defineVerb({
   example: 'glasspod images --format json',
   async run({ options, operands: [name], agent }) {
     const full = options['no-trunc']
+    const format = parseFormat(options.format)
     const filters = parseFilters(
       name === undefined ? options.filter : [...options.filter, `reference=${name}`],
       FILTERS,
     )
     const images = await (await agent()).get<ImageSummary[]>('/images/json', { filters })
-    if (options.format === 'json') return printJson(images)
+    if (format === 'json') return printJson(images)
+    if (typeof format !== 'string') {
+      for (const row of images.flatMap((image) => toRows(image, full, Date.now()))) print(renderTemplate(format, row))
+      return
+    }
     if (!options.quiet) return print(formatImages(images, full, Date.now(), readColumns(STDOUT)))
     for (const { Id } of images) print(full ? Id : shortId(Id))
   },

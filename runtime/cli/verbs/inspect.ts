@@ -1,7 +1,8 @@
 import { Failure, isFailure } from '../../errors.ts'
 import { type Client, segment } from '../client.ts'
-import { printJson } from '../output.ts'
+import { print, printJson } from '../output.ts'
 import { reportError } from '../report.ts'
+import { parseFormat, renderTemplate } from '../template.ts'
 import { defineVerb } from '../verb.ts'
 
 const PATHS: Record<string, string> = { container: '/containers', image: '/images', pod: '/glasspod/pods' }
@@ -22,33 +23,50 @@ export const inspectName = async (client: Client, name: string, types: readonly 
   })
 }
 
-/** A JSON array of what was found, on standard output; what was not, as errors. */
+export const INSPECT_FORMAT = {
+  type: 'string',
+  short: 'f',
+  metavar: 'FORMAT',
+  about: "json, or a template as '{{.Id}}'",
+} as const
+
+interface Inspection {
+  readonly names: readonly string[]
+  readonly types: readonly string[]
+  readonly format: string | undefined
+}
+
+/** A JSON array of what was found, on standard output, or a line each by the template; what was not, as errors. */
 export const inspectAll = async (
-  client: Client,
-  names: readonly string[],
-  types: readonly string[],
+  agent: () => Promise<Client>,
+  { names, types, format = 'json' }: Inspection,
 ): Promise<number> => {
+  const template = parseFormat(format)
+  const client = await agent()
   const found: unknown[] = []
   let code = 0
   for (const name of names) {
     try {
-      found.push(await inspectName(client, name, types))
+      const facts = await inspectName(client, name, types)
+      if (typeof template === 'string') found.push(facts)
+      else print(renderTemplate(template, facts))
     } catch (error) {
       const failed = reportError(error, false)
       code = code === 0 ? failed : code
     }
   }
-  printJson(found)
+  if (typeof template === 'string') printJson(found)
   return code
 }
 
 export const verb = defineVerb({
   options: {
+    format: INSPECT_FORMAT,
     type: { type: 'string', metavar: 'TYPE', choices: TYPES, about: `only a ${TYPES.join(', ')}` },
   },
   operands: { usage: 'NAME [NAME...]', min: 1, max: Infinity },
   example: 'glasspod inspect web',
-  async run({ options: { type }, operands, agent }) {
-    return inspectAll(await agent(), operands, type === undefined ? TYPES : [type])
+  async run({ options: { format, type }, operands, agent }) {
+    return inspectAll(agent, { names: operands, types: type === undefined ? TYPES : [type], format })
   },
 })

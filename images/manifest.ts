@@ -2,7 +2,7 @@
  * Descriptor, image index and image manifest: OCI image-spec descriptor.md, image-index.md, manifest.md, and
  * Docker's manifest list and schema 2, which have the same fields under other media types. Pure.
  */
-import { Failure } from '../runtime/errors.ts'
+import { Failure, isFailure } from '../runtime/errors.ts'
 import { isDigest, type Digest } from './digest.ts'
 import {
   arrayField,
@@ -131,4 +131,16 @@ export const parseManifest = (bytes: Uint8Array, contentType: string): ImageInde
     return refuseDocument(document.what, `is of unknown type ${type}`)
   }
   return document.fields['manifests'] === undefined ? toManifest(document) : toIndex(document)
+}
+
+const NO_IMAGE: readonly (string | undefined)[] = ['image.kind', 'image.layer-type', 'image.schema1']
+
+/** Undefined for what is right in itself, and no image that can be unpacked here. @throws Failure `image.document`. */
+export const parseImage = (bytes: Uint8Array, contentType: string): ImageIndex | ImageManifest | undefined => {
+  try {
+    return parseManifest(bytes, contentType)
+  } catch (error) {
+    if (isFailure(error) && NO_IMAGE.includes(error.facts.id)) return undefined
+    throw error
+  }
 }

@@ -4,7 +4,7 @@ import type { Digest } from '../digest.ts'
 import { refuseDocument } from '../document.ts'
 import type { Image } from '../image.ts'
 import { nameOf, SOURCE_ANNOTATION } from './layout-index.ts'
-import { parseManifest, type Descriptor } from '../manifest.ts'
+import { parseImage, parseManifest, type Descriptor } from '../manifest.ts'
 import { repositoryOf } from '../reference.ts'
 import { isManifestType } from '../media-types.ts'
 import { isDigest } from '../digest.ts'
@@ -14,12 +14,12 @@ export interface BlobReader {
   readBlob(digest: Digest): Promise<Buffer | undefined>
 }
 
-/** Undefined when a blob of it is not here, as for a layout that another tool filled in part. */
+/** Undefined when a blob of it is not here, or it is no image: other tools put charts and signatures into layouts too. */
 const readImage = async (store: BlobReader, descriptor: Descriptor): Promise<Image | undefined> => {
   const bytes = await store.readBlob(descriptor.digest)
   if (bytes === undefined) return undefined
-  const manifest = parseManifest(bytes, descriptor.mediaType)
-  if (manifest.kind !== 'manifest') return undefined
+  const manifest = parseImage(bytes, descriptor.mediaType)
+  if (manifest?.kind !== 'manifest') return undefined
   const configBytes = await store.readBlob(manifest.config.digest)
   if (configBytes === undefined) return undefined
   return toImage(descriptor, { bytes, configBytes })

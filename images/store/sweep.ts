@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { temporaryName } from './atomic-file.ts'
 import { hexOf, isDigest, type Digest } from '../digest.ts'
 import { parseImageConfig } from '../image-config.ts'
-import { parseManifest, type Descriptor } from '../manifest.ts'
+import { parseImage, type Descriptor } from '../manifest.ts'
 
 export interface Sweepable {
   readonly directory: string
@@ -16,13 +16,20 @@ export interface Sweepable {
   blobPath(digest: Digest): string
 }
 
+/** Of what is no image, whatever it names stays. */
+const NAMED = /"(sha\d+:[0-9a-f]+)"/g
+
 /** Blobs and DiffIDs in one set: both are digests, and neither can be mistaken for the other. */
 const mark = async (store: Sweepable, { digest, mediaType }: Descriptor, marked: Set<Digest>): Promise<void> => {
   if (marked.has(digest)) return
   marked.add(digest)
   const bytes = await store.readBlob(digest)
   if (bytes === undefined) return
-  const manifest = parseManifest(bytes, mediaType)
+  const manifest = parseImage(bytes, mediaType)
+  if (manifest === undefined) {
+    for (const [, digest = ''] of bytes.toString('latin1').matchAll(NAMED)) if (isDigest(digest)) marked.add(digest)
+    return
+  }
   if (manifest.kind === 'index') {
     for (const child of manifest.manifests) await mark(store, child, marked)
     return

@@ -78,6 +78,23 @@ describe('Store', () => {
       }
     }))
 
+  test('a chart that another tool put into the layout is no image, hinders nothing, and stays', () =>
+    withStore(async (store) => {
+      await fetchInto(store, one)
+      const put = async (bytes: Buffer) => {
+        await store.saveBlob(digestOf(bytes), bytes)
+        return { digest: digestOf(bytes), size: bytes.length }
+      }
+      const config = { mediaType: 'application/vnd.cncf.helm.config.v1+json', ...(await put(Buffer.from('{}'))) }
+      const layers = [{ mediaType: 'application/tar+gzip', ...(await put(Buffer.from('chart'))) }]
+      const manifest = { schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers }
+      const chart = { mediaType: OCI_MANIFEST, ...(await put(Buffer.from(JSON.stringify(manifest)))) }
+      await writeLayoutIndex(store.directory, [...(await readLayoutIndex(store.directory)), chart])
+      expect((await store.list()).map(({ names }) => names)).toEqual([[`${one.host}/x:latest`]])
+      await store.remove(`${one.host}/x`)
+      expect(blobsOf(store)).toEqual([config, ...layers, chart].map(({ digest }) => hexOf(digest)).sort())
+    }))
+
   test('removing one image leaves what the other uses', () =>
     withStore(async (store) => {
       const [first, second] = [await fetchInto(store, one), await fetchInto(store, two)]

@@ -151,20 +151,25 @@ export const play = async (
   return made
 }
 
+/** @throws {Failure} `play.foreign`: one of these names is of a pod that play did not make */
+export const findPlayed = (agent: Agent, names: readonly string[]): { pods: PodRecord[]; missing: string[] } => {
+  const found = names.map((name) => named(agent, name))
+  const foreign = found.find((pod) => pod !== undefined && pod.played !== true)
+  if (foreign !== undefined)
+    throw refuse('play.foreign', `pod ${foreign.name} was not made by play`, `glasspod pod rm ${foreign.name}`)
+  return { pods: found.flatMap((pod) => pod ?? []), missing: names.filter((_, index) => found[index] === undefined) }
+}
+
 /** Stops and removes what play made of these names; those that there are none of are returned. */
 export const down = async (
   agent: Agent,
   names: readonly string[],
   { seconds, watch }: { seconds: number; watch?: Watch | undefined },
 ): Promise<{ removed: PodRecord[]; missing: string[] }> => {
-  const pods = names.map((name) => named(agent, name))
-  const foreign = pods.find((pod) => pod !== undefined && pod.played !== true)
-  if (foreign !== undefined)
-    throw refuse('play.foreign', `pod ${foreign.name} was not made by play`, `glasspod pod rm ${foreign.name}`)
-  const removed = pods.flatMap((pod) => pod ?? [])
+  const { pods: removed, missing } = findPlayed(agent, names)
   for (const pod of removed) {
     await stopPod(agent, pod, { seconds, verb: 'down', watch })
     await removePod(agent, pod, watch)
   }
-  return { removed, missing: names.filter((_, index) => pods[index] === undefined) }
+  return { removed, missing }
 }

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { Failure } from '../errors.ts'
 import { Client } from './client.ts'
 import { formatVerbHelp } from './help.ts'
-import { parseExplain } from './explain/options.ts'
+import { EXPLAIN_OPTIONS, parseExplain } from './explain/options.ts'
 import { findNearest } from './nearest.ts'
 import { parseOptions } from './options.ts'
 import { STDOUT, write } from './output.ts'
@@ -71,7 +71,7 @@ const runVerb = async (name: string, verb: Verb, invocation: Parameters<Verb['ru
   }
   assertStepped(invocation.options)
   if (!('explain' in verb.options)) return (await verb.run(invocation)) ?? 0
-  const format = parseExplain(invocation.options)
+  const format = parseExplain(invocation.options, verb.options['format'] !== EXPLAIN_OPTIONS.format)
   if (format === undefined) return (await verb.run(invocation)) ?? 0
   const { followVerb } = await import('./explain/follow.ts')
   const { agent, end } = followVerb(format, invocation.agent)

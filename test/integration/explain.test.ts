@@ -1,5 +1,5 @@
 /** What is explained is what is done: the same steps, and under strace the same calls. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ExplainedCall, ExplainedStep } from '../../runtime/see/explain.ts'
@@ -141,6 +141,29 @@ describe('--explain', () => {
     expect({ stdout, exitCode }).toEqual({ stdout: 'hi', exitCode: 0 })
     const steps = eventsOf(stderr).flatMap((event) => event.steps ?? [])
     expect(idsOf(steps)).toEqual(idsOf(told))
+  })
+
+  test('tells for restart and down what explain has told', async () => {
+    const toldBy = async (args: readonly string[]) => {
+      const { stderr, exitCode } = await root.glasspod(args)
+      expect(exitCode).toBe(0)
+      return idsOf(eventsOf(stderr).flatMap((event) => event.steps ?? [])).sort()
+    }
+    const json = ['--explain', '--format', 'json']
+    await root.ok(['run', '-d', '--name', 'again', '--network', 'none', root.image, 'sleep', '1000'])
+    const restart = await explain('restart', '-t', '0', 'again')
+    expect(await toldBy(['restart', ...json, '-t', '0', 'again'])).toEqual(idsOf(restart).sort())
+    await root.ok(['rm', '-f', 'again'])
+
+    const file = `${directory}/pod.json`
+    const containers = [{ name: 'main', image: root.image, command: ['sleep', '1000'] }]
+    writeFileSync(
+      file,
+      JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'told' }, spec: { containers } }),
+    )
+    expect(await toldBy(['play', ...json, file])).toContain('bundle.config')
+    const down = await explain('down', '-t', '0', file)
+    expect(await toldBy(['down', ...json, '-t', '0', file])).toEqual(idsOf(down).sort())
   })
 
   test('says of each step that it is made, and in how many microseconds', async () => {

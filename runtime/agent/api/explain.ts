@@ -5,12 +5,14 @@ import { implicitPod } from '../containers.ts'
 import type { ExecBody } from '../execs.ts'
 import { readBody, route, type Request, type Route } from '../http.ts'
 import type { ContainerRecord, PodRecord } from '../records.ts'
+import { findPlayed } from '../play.ts'
 import { planNode } from './explain-node.ts'
+import { loadManifests, readManifest } from './play.ts'
 import { secondsOf } from './seconds.ts'
 import { POD_FIELDS, podRequest, type PodBody } from './pods.ts'
 import { Failure } from '../../errors.ts'
 import { planExecFiles } from '../../plan/exec.ts'
-import { planPodCreation } from '../../plan/pod.ts'
+import { planPodCreation, planPodRemoval } from '../../plan/pod.ts'
 import type { Step } from '../../plan/step.ts'
 import { planUndo } from '../../plan/undo.ts'
 import { findOpening } from '../../plan/without.ts'
@@ -118,6 +120,15 @@ const explainOne = async (agent: Agent, verb: string, { query }: Request): Promi
       return container.isRunning ? [] : [{ when: NOW, steps: await planStart(agent, container, pod) }, end]
     case 'stop':
       return container.isRunning ? [{ when: NOW, steps: agent.stops.planStop(container, secondsOf(query)) }, end] : []
+    case 'restart': {
+      // a pod of its own ends with its container, and another pause process is started
+      const { pause: _pause, ...idle } = pod
+      const again = container.isRunning && pod.implicit ? idle : pod
+      const stop = container.isRunning
+        ? [{ when: NOW, steps: agent.stops.planStop(container, secondsOf(query)) }, end]
+        : []
+      return [...stop, { when: container.isRunning ? 'then' : NOW, steps: await planStart(agent, container, again) }]
+    }
     case 'kill':
       return [{ when: NOW, steps: agent.stops.planKill(container, query.get('signal') ?? undefined) }]
     default:
@@ -148,6 +159,26 @@ const explainPodVerb = async (agent: Agent, verb: string, { query }: Request): P
   return [{ when: NOW, steps: [...removals, ...agent.pods.planRemoval(pod)] }]
 }
 
+const explainDown = async (agent: Agent, request: Request): Promise<Part[]> => {
+  const { text, file } = await readManifest(request)
+  const names = (await loadManifests()).parsePodNames(text, file)
+  const { pods } = findPlayed(agent, names)
+  return pods.map((pod) => {
+    const containers = agent.containers.inPod(pod)
+    const running = containers.filter(({ isRunning }) => isRunning)
+    return {
+      when: `now: pod ${pod.name}`,
+      steps: [
+        ...running.flatMap((container) => agent.stops.planStop(container, secondsOf(request.query))),
+        ...running.flatMap(({ record }) => agent.supervisor.planRelease(record, pod)),
+        ...(agent.pods.isRunning(pod) ? planUndo(agent.pods.plan(pod)) : []),
+        ...containers.flatMap((container) => agent.containers.planRemoval(container, pod)),
+        planPodRemoval(agent.pods.directory(pod.id)),
+      ],
+    }
+  })
+}
+
 const explainNode = async (agent: Agent): Promise<Part[]> => {
   const { byRoot, start, network } = await planNode(agent)
   return [
@@ -167,6 +198,8 @@ const explainVerb = (agent: Agent, request: Request): Part[] | Promise<Part[]> =
       return explainNode(agent)
     case 'pull':
       return agent.images.planPull(request.query.get('name') ?? '').then((steps) => [{ when: NOW, steps }])
+    case 'down':
+      return explainDown(agent, request)
     case 'exec':
       return explainExec(agent, request)
     case 'pod-create':
@@ -174,6 +207,7 @@ const explainVerb = (agent: Agent, request: Request): Part[] | Promise<Part[]> =
     case 'start':
     case 'stop':
     case 'kill':
+    case 'restart':
     case 'rm':
       return explainOne(agent, verb, request)
     case 'pod-start':

@@ -20,9 +20,9 @@ const SHAPE: Shape = { fields: { Manifest: 'text', File: 'text' } }
 const MOST_BYTES = 1024 * 1024
 
 /** The parser is loaded by the first who plays. */
-const loadParser = () => import('../../spec/manifest/manifest.ts')
+export const loadManifests = () => import('../../spec/manifest/manifest.ts')
 
-const readManifest = async ({ raw }: Request): Promise<{ text: string; file: string }> => {
+export const readManifest = async ({ raw }: Request): Promise<{ text: string; file: string }> => {
   const { Manifest: text = '', File: file = 'manifest' } = await readBody<PlayBody>(raw, SHAPE)
   if (text.length > MOST_BYTES)
     throw new Failure(`${file} is over ${MOST_BYTES} bytes`, { id: 'play.manifest', status: 413, exitCode: 125 })
@@ -55,7 +55,7 @@ export const playRoutes = (agent: Agent): Route[] => {
   return [
     route('POST', '/glasspod/play', async (request) => {
       const { text, file } = await readManifest(request)
-      const manifests = (await loadParser()).parseManifests(text, file)
+      const manifests = (await loadManifests()).parseManifests(text, file)
       const replace = isTrue(request.query.get('replace'))
       if (isTrue(request.query.get('dry-run'))) {
         await checkPlay(agent, manifests, replace)
@@ -74,7 +74,7 @@ export const playRoutes = (agent: Agent): Route[] => {
     }),
     route('POST', '/glasspod/down', async (request) => {
       const { text, file } = await readManifest(request)
-      const names = (await loadParser()).parsePodNames(text, file)
+      const names = (await loadManifests()).parsePodNames(text, file)
       const { removed, missing } = await down(agent, names, {
         seconds: secondsOf(request.query),
         watch: watchOf(request),

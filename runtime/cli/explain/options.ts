@@ -16,9 +16,12 @@ export const EXPLAIN_OPTIONS = {
 
 export const asFormat = (text: unknown): ExplainFormat => FORMATS.find((name) => name === text) ?? 'text'
 
-/** Undefined: nothing is to be told. */
-export const parseExplain = (options: Record<string, unknown>): ExplainFormat | undefined => {
+/** Of verbs whose --format is that of what they print: told is in prose, or beside JSON in JSON. */
+export const EXPLAIN_FLAG = { explain: EXPLAIN_OPTIONS.explain } as const
+
+/** Undefined: nothing is to be told. @param ofItself whether --format is the verb's own */
+export const parseExplain = (options: Record<string, unknown>, ofItself = false): ExplainFormat | undefined => {
   if (options['explain'] === true) return asFormat(options['format'])
-  if (options['format'] === undefined) return undefined
+  if (options['format'] === undefined || ofItself) return undefined
   throw badFlag('--format says how --explain tells it, and --explain is missing', '--explain --format json')
 }

@@ -5,6 +5,7 @@ import { readSurroundings } from '../create.ts'
 import { makeCreateRequest } from '../create-body.ts'
 import type { EXEC_OPTIONS } from '../exec-body.ts'
 import { makeExecBody } from '../exec-body.ts'
+import { readManifest } from '../manifest.ts'
 import type { Values } from '../options.ts'
 import type { POD_OPTIONS } from '../pod-body.ts'
 import { makePodBody } from '../pod-body.ts'
@@ -14,6 +15,8 @@ export type ExplainRequest = Required<Omit<CallOptions, 'headers'>>
 /** Of verbs of one name: the flags that the plan depends on. */
 const FLAGS: Record<string, Record<string, string>> = {
   stop: { t: 'time' },
+  restart: { t: 'time' },
+  down: { t: 'time' },
   kill: { signal: 'signal' },
   'pod stop': { t: 'time' },
 }
@@ -36,7 +39,10 @@ export const makeExplainRequest = (name: string, values: object, operands: strin
       return { query: { verb }, body: makePodBody(values as Values<typeof POD_OPTIONS>) }
     default: {
       const flags = Object.entries(FLAGS[name] ?? {}).map(([key, flag]) => [key, (values as Query)[flag]])
-      return { query: { verb, name: operands[0], ...(Object.fromEntries(flags) as Query) }, body: undefined }
+      const query = { verb, ...(Object.fromEntries(flags) as Query) }
+      return name === 'down'
+        ? { query, body: readManifest(operands[0] ?? '-') }
+        : { query: { ...query, name: operands[0] }, body: undefined }
     }
   }
 }

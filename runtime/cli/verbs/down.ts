@@ -1,3 +1,4 @@
+import { EXPLAIN_FLAG } from '../explain/options.ts'
 import { MANIFEST_OPERAND, readManifest } from '../manifest.ts'
 import { print, printError, printJson } from '../output.ts'
 import { FORMAT, defineVerb } from '../verb.ts'
@@ -9,6 +10,7 @@ interface Downed {
 
 export const verb = defineVerb({
   options: {
+    ...EXPLAIN_FLAG,
     format: FORMAT,
     time: { type: 'integer', short: 't', metavar: 'SECONDS', about: 'then kill what has not ended (default 10)' },
   },

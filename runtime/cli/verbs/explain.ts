@@ -16,6 +16,8 @@ import { NO_OPERANDS, defineVerb, type Verb } from '../verb.ts'
 const OF_ONE: Record<string, () => Promise<{ verb: Verb }>> = {
   start: () => import('./start.ts'),
   stop: () => import('./stop.ts'),
+  restart: () => import('./restart.ts'),
+  down: () => import('./down.ts'),
   kill: () => import('./kill.ts'),
   rm: () => import('./rm.ts'),
   pull: () => import('./pull.ts'),

@@ -1,4 +1,5 @@
 import { openLogins } from '../logins.ts'
+import { EXPLAIN_FLAG } from '../explain/options.ts'
 import { MANIFEST_OPERAND, readManifest } from '../manifest.ts'
 import { STDOUT, print, printJson, readColumns } from '../output.ts'
 import { pullImage } from '../pull.ts'
@@ -63,6 +64,7 @@ export const verb = defineVerb({
   options: {
     authfile: AUTH_FILE,
     'dry-run': { type: 'boolean', about: 'check the file, and show what would be made' },
+    ...EXPLAIN_FLAG,
     format: FORMAT,
     quiet: { type: 'boolean', short: 'q', about: 'no progress while pulling' },
     replace: { type: 'boolean', about: 'remove pods of the same names first' },

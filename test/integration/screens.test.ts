@@ -88,8 +88,11 @@ testPage('screens.md', async ({ command, keys = '', until: text }) => {
     terminal.type('q\r\u0003')
     await terminal.child
   }
+  // a path has no place to break at: what the terminal made of it goes, and its line is as long as the machine wants it
+  const isPath = (line: string) => /\s\/\S+$/.test(line)
+  for (const line of broken.filter(isPath)) lines.splice(lines.indexOf(line) + 1, 1)
   // JSON is for programs
-  if (lines[0] !== '[') expect(broken).toEqual([])
+  if (lines[0] !== '[') expect(broken.filter((line) => !isPath(line))).toEqual([])
   while (lines.at(-1) === '') lines.pop()
   return toNamed((text === undefined ? lines : lines.slice(1 - ROWS)).join('\n'))
 })

@@ -141,8 +141,8 @@ const CONDITIONS: { wrong: string; script: string; id: string; status: string; f
     script:
       'mkdir -p $dir/root $dir/l $dir/u $dir/w; mount -t overlay -o userxattr,lowerdir=$dir/l,upperdir=$dir/u,workdir=$dir/w o $dir/root',
     id: 'rootfs.overlay',
-    status: 'blocker',
-    found: /overlay cannot hold an upper layer/,
+    status: 'warning',
+    found: /overlay cannot hold an upper layer; (fuse-overlayfs takes its place|each container copies its layers)$/,
   },
   {
     wrong: 'a root directory of somebody else',

@@ -61,9 +61,19 @@ export interface LackFacts {
 /** The name that version 1 has for it. */
 const versionOne = (controller: string): string => (controller === 'io' ? 'blkio' : controller)
 
-const SYSTEMD = (controller: string) =>
-  `as root put "[Service]" and "Delegate=cpu cpuset io memory pids" into /etc/systemd/system/user@.service.d/delegate.conf` +
-  `, systemctl daemon-reload, then log in anew and run: glasspod agent stop (the ${controller} controller comes with it)`
+/** With systemd, for all users. */
+export const DELEGATE =
+  'sudo mkdir -p /etc/systemd/system/user@.service.d && ' +
+  "printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' | " +
+  'sudo tee /etc/systemd/system/user@.service.d/delegate.conf && sudo systemctl daemon-reload && glasspod agent stop' +
+  '  # then log in anew'
+
+/** A word more on the command line of the kernel, by GRUB. */
+export const bootWith = (word: string): string =>
+  `sudo sed -i 's/^GRUB_CMDLINE_LINUX="/&${word} /' /etc/default/grub && sudo update-grub && sudo reboot`
+
+/** `cgroup_no_v1=all` does the same where systemd is not asked. */
+export const BOOT_WITH_VERSION_2 = `${bootWith('systemd.unified_cgroup_hierarchy=1')}  # or run in the VM: scripts/vm up`
 
 /** Pure: why a limit of this controller cannot be had in the last directory of the chain. */
 export const describeLack = ({ controller, mounts, cgroups, own, chain }: LackFacts): Lack => {
@@ -73,12 +83,12 @@ export const describeLack = ({ controller, mounts, cgroups, own, chain }: LackFa
   if (holder !== undefined || bound)
     return {
       found: `the ${controller} controller is bound to cgroup v1 on this machine${holder === undefined ? '' : `: ${holder.mountPoint}`}`,
-      try: 'boot with systemd.unified_cgroup_hierarchy=1 or cgroup_no_v1=all; or run in the VM: scripts/vm up',
+      try: BOOT_WITH_VERSION_2,
     }
   if (new RegExp(`^${name}\\s+\\d+\\s+\\d+\\s+0$`, 'm').test(cgroups))
     return {
       found: `the ${controller} controller is switched off: the last column of /proc/cgroups is 0`,
-      try: `boot without cgroup_disable=${controller}; on a Raspberry Pi with cgroup_enable=${controller}`,
+      try: `cat /proc/cmdline  # boot without cgroup_disable=${controller}; on a Raspberry Pi with cgroup_enable=${controller}`,
     }
   const lacking = chain.find(
     ({ available, handedDown }) => !available.includes(controller) || !handedDown.includes(controller),
@@ -86,13 +96,13 @@ export const describeLack = ({ controller, mounts, cgroups, own, chain }: LackFa
   if (lacking === undefined || !lacking.available.includes(controller))
     return {
       found: `${lacking?.directory ?? 'the cgroup filesystem'}/${CONTROLLERS} has no ${controller}`,
-      try: 'a kernel that is built with this controller',
+      try: 'uname -r  # a kernel that is built with this controller',
     }
   const file = `${lacking.directory}/${SUBTREE}`
   const ours = chain.findIndex(({ directory }) => /\/user@\d+\.service$/.test(directory))
   return {
     found: `the ${controller} controller is not delegated to this user: ${file} lacks it`,
-    try: ours > chain.indexOf(lacking) ? SYSTEMD(controller) : `as who owns it: echo +${controller} > ${file}`,
+    try: ours > chain.indexOf(lacking) ? DELEGATE : `echo +${controller} | sudo tee ${file}`,
   }
 }
 

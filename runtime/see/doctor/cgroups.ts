@@ -1,7 +1,14 @@
 /** Where a limit can be enforced (cgroups(7)): version 2, a directory of ours, and its controllers one by one. */
 import { mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { readHandedDown, readLack, type Lack } from '../../kernel/cgroups/controllers.ts'
+import {
+  BOOT_WITH_VERSION_2,
+  bootWith,
+  DELEGATE,
+  readHandedDown,
+  readLack,
+  type Lack,
+} from '../../kernel/cgroups/controllers.ts'
 import { parseWords } from '../../kernel/cgroups/files.ts'
 import { parseMountinfo, type MountEntry } from '../../kernel/mountinfo.ts'
 import { enableControllers, parseCgroupMount, readDelegation, WANTED } from '../../rootless/cgroup-delegation.ts'
@@ -14,15 +21,15 @@ import { bad, defineProbe, fine, type Probe } from './probe.ts'
 
 const readMounts = (): MountEntry[] => parseMountinfo(readText('/proc/self/mountinfo') ?? '')
 
+const OUTSIDE = '# run outside the container or chroot you are in; or start that one with --privileged'
+
 export const VERSION = defineProbe<readonly MountEntry[]>({
   id: 'cgroups.version',
   group: 'cgroups',
   severity: 'warning',
   title: 'cgroup v2 is mounted, and version 1 is not',
   why: 'Only version 2 lets an ordinary user limit; a controller that version 1 has is lost for version 2.',
-  advice:
-    "sudo sed -i 's/^GRUB_CMDLINE_LINUX=\"/&systemd.unified_cgroup_hierarchy=1 /' /etc/default/grub && " +
-    'sudo update-grub && sudo reboot',
+  advice: BOOT_WITH_VERSION_2,
   see: 'cgroups(7), kernel-command-line(7)',
   read: readMounts,
   judge(mounts) {
@@ -30,11 +37,11 @@ export const VERSION = defineProbe<readonly MountEntry[]>({
     const v1 = mounts.flatMap(({ type, filesystemOptions }) =>
       type === 'cgroup' ? filesystemOptions.filter((option) => CONTROLLERS_OF_V1.includes(option)) : [],
     )
-    if (v2 === undefined && v1.length === 0) return bad('no cgroup filesystem is mounted here')
+    if (v2 === undefined && v1.length === 0) return bad('no cgroup filesystem is mounted here', { try: OUTSIDE })
     if (v2 === undefined) return bad(`only version 1 is mounted, with ${v1.join(', ')}`)
     if (v1.length > 0) return bad(`hybrid: version 2 at ${v2.mountPoint}, but version 1 has ${v1.join(', ')}`)
     return v2.isReadonly
-      ? bad(`${v2.mountPoint} is mounted read-only: this is probably a container`)
+      ? bad(`${v2.mountPoint} is mounted read-only: this is probably a container`, { try: OUTSIDE })
       : fine(`version 2 at ${v2.mountPoint}`)
   },
 })
@@ -70,7 +77,7 @@ const inTrial = (base: string): Found => {
     const refused = enableControllers(base, WANTED)
     const lacks = listLacks(readControllers(directory), base)
     if (refused === undefined) return { directory: base, lacks }
-    const lack = { found: refused, try: `cat ${base}/cgroup.procs; move these processes into a directory below` }
+    const lack = { found: refused, try: `cat ${base}/cgroup.procs  # move these processes into a directory below` }
     return { directory: base, lacks: Object.fromEntries(Object.keys(lacks).map((name) => [name, lack])) }
   } finally {
     rmdirSync(directory)
@@ -118,11 +125,6 @@ const readOnce = (host: Host): Promise<Place> => {
   return place
 }
 
-const DELEGATE =
-  'sudo mkdir -p /etc/systemd/system/user@.service.d && ' +
-  "printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' | " +
-  'sudo tee /etc/systemd/system/user@.service.d/delegate.conf && sudo systemctl daemon-reload'
-
 export const DELEGATION = defineProbe<Place>({
   id: 'cgroups.delegation',
   group: 'cgroups',
@@ -131,14 +133,16 @@ export const DELEGATION = defineProbe<Place>({
   why:
     'A limit is a file in a cgroup directory, and an ordinary user may write only below one that was given to him: by ' +
     'his systemd, or by root. Without one there are no limits, no --share pid, and nothing ends a container at once.',
-  advice: 'sudo loginctl enable-linger USER, then log in anew (ssh, not su); or sudo glasspod, which makes its own',
+  advice: 'sudo loginctl enable-linger USER  # then log in anew (ssh, not su); or sudo glasspod, which makes its own',
   see: 'cgroups(7), systemd.resource-control(5), loginctl(1)',
   read: readOnce,
   judge: ({ directory, reason, systemd }) => {
     if (directory !== undefined) return fine(directory)
     return bad(
       reason ?? 'none',
-      systemd ? {} : { try: 'sudo glasspod, which goes on as the system user glasspod with a directory of its own' },
+      systemd
+        ? {}
+        : { try: 'sudo glasspod info  # it goes on as the system user glasspod with a directory of its own' },
     )
   },
 })
@@ -175,7 +179,7 @@ export const PRESSURE = defineProbe<string | undefined>({
   severity: 'note',
   title: 'the kernel measures pressure (PSI)',
   why: 'How long processes wait for memory, processor or disk is shown by graph and stats, where the kernel counts it.',
-  advice: 'cat /proc/cmdline; add psi=1 to it and reboot',
+  advice: bootWith('psi=1'),
   see: 'proc_pressure(5), https://docs.kernel.org/accounting/psi.html',
   read: () => readText('/proc/pressure/memory'),
   judge: (text) => (text === undefined ? bad('no /proc/pressure/memory that can be read') : fine('/proc/pressure')),

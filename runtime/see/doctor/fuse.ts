@@ -25,10 +25,10 @@ export const FUSE = defineProbe<DeviceFacts & { program: string | undefined }>({
     if (ownDevice) return fine(`${program}; ${device} is root's, started by root the node has one of its own`)
     if (errno === 'EACCES' || errno === 'EPERM')
       return bad(`${device} is there, but not for this user`, {
-        try: `sudo chmod 0666 ${device}; for good: echo 'KERNEL=="fuse", MODE="0666"' | sudo tee /etc/udev/rules.d/90-fuse.rules`,
+        try: `sudo chmod 0666 ${device}; echo 'KERNEL=="fuse", MODE="0666"' | sudo tee /etc/udev/rules.d/90-fuse.rules`,
       })
     return bad(errno === 'ENOENT' ? `${device} does not exist` : `${device}: the kernel answers ${errno}`, {
-      try: `sudo modprobe fuse; sudo mknod -m 0666 ${device} c 10 229`,
+      try: `sudo modprobe fuse; sudo rm -f ${device}; sudo mknod -m 0666 ${device} c 10 229`,
     })
   },
 })

@@ -12,7 +12,7 @@ export const KNOWN_USER = defineProbe<{ uid: number; user: string | undefined; h
   severity: 'blocker',
   title: 'the user has a name',
   why: 'Ranges of ids are found by the name of the user; a uid that no passwd(5) or NSS source knows has none.',
-  advice: 'getent passwd $(id -u); run glasspod as a user that this machine knows',
+  advice: 'getent passwd $(id -u)  # run glasspod as a user that this machine knows',
   see: 'passwd(5), nsswitch.conf(5)',
   read: ({ uid, user, home }) => ({ uid, user, home }),
   judge: ({ uid, user }) => (user === undefined ? bad(`uid ${uid} has no name here`) : fine(`uid ${uid} is ${user}`)),
@@ -52,7 +52,7 @@ export const MAP = defineProbe<Mapped>({
     const found = `unshare --map-auto: ${describeEnd(made)}`
     return noNewPrivileges
       ? bad(`${found}; this process has no_new_privs, so newuidmap(1) has no privilege`, {
-          try: 'outside of the sandbox or service that sets it (NoNewPrivileges= of systemd, --security-opt of a container)',
+          try: '# outside of the sandbox or service that sets it (NoNewPrivileges= of systemd, --security-opt of a container)',
         })
       : bad(found)
   },

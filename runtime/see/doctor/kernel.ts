@@ -11,7 +11,7 @@ export const VERSION = defineProbe<string>({
   severity: 'blocker',
   title: `Linux is ${OLDEST.join('.')} or newer`,
   why: 'Overlay in a user namespace came with 5.11, mount_setattr(2), which makes a mount read-only as a whole, with 5.12.',
-  advice: 'uname -r; Debian 11: sudo apt-get install -t bullseye-backports linux-image-amd64',
+  advice: 'uname -r  # on Debian 11: sudo apt-get install -t bullseye-backports linux-image-amd64',
   see: 'mount_setattr(2)',
   read: () => readText('/proc/sys/kernel/osrelease')?.trim() ?? '',
   judge(release) {
@@ -29,7 +29,7 @@ export const MACHINE = defineProbe<string>({
   severity: 'blocker',
   title: 'the machine is an x86-64 or an aarch64',
   why: 'The program that makes a container is compiled for these two.',
-  advice: 'uname -m; a 64-bit system, and a Node.js of the same architecture',
+  advice: 'uname -m  # a 64-bit system, and a Node.js of the same architecture',
   see: 'docs/architecture.md',
   read: () => process.arch,
   judge: (arch) => (MACHINES[arch] === undefined ? bad(`this Node.js is for ${arch}`) : fine(MACHINES[arch])),
@@ -42,7 +42,7 @@ export const SECCOMP = defineProbe<{ status: string; actions: string | undefined
   title: 'system calls can be filtered (seccomp)',
   why: 'Every container gets a filter that refuses the calls it should not need.',
   advice:
-    'grep SECCOMP /boot/config-$(uname -r); a kernel with CONFIG_SECCOMP_FILTER; or --security-opt seccomp=unconfined',
+    'grep SECCOMP /boot/config-$(uname -r)  # a kernel with CONFIG_SECCOMP_FILTER; or --security-opt seccomp=unconfined',
   see: 'seccomp(2)',
   read: () => ({
     status: readText('/proc/self/status') ?? '',
@@ -64,7 +64,7 @@ export const SELINUX = defineProbe<string | undefined>({
   title: 'SELinux does not stand in the way of volumes',
   why: 'Where it enforces, a process may be refused a file of the host whatever its mode says; glasspod sets no labels.',
   advice:
-    'sudo ausearch -m avc -ts recent; chcon -Rt container_file_t DIRECTORY; sudo setenforce 0 to see whether it is the cause',
+    'sudo ausearch -m avc -ts recent  # then chcon -Rt container_file_t DIRECTORY; sudo setenforce 0 shows whether it is the cause',
   see: 'selinux(8), chcon(1)',
   read: () => readText('/sys/fs/selinux/enforce')?.trim(),
   judge: (enforce) =>

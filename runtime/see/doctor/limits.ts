@@ -69,6 +69,8 @@ export const parseSoftLimit = (text: string, name: string): string | undefined =
 
 const readLimit = (name: string): string | undefined => parseSoftLimit(readText('/proc/self/limits') ?? '', name)
 
+const MORE_PROCESSES = "echo '* - nproc 65536' | sudo tee /etc/security/limits.d/nproc.conf"
+
 export const PROCESSES = defineProbe<Processes>({
   id: 'limits.processes',
   group: 'limits',
@@ -82,7 +84,8 @@ export const PROCESSES = defineProbe<Processes>({
   read: () => ({ limit: readLimit('Max processes'), pidMax: readSysctl('kernel.pid_max'), cgroup: readCgroup() }),
   judge({ limit, pidMax, cgroup }) {
     if (cgroup !== undefined && cgroup.free < FEW) return bad(`${cgroup.directory} has room for ${cgroup.free} more`)
-    if (limit !== undefined && limit !== 'unlimited' && Number(limit) < 1024) return bad(`ulimit -u is ${limit}`)
+    if (limit !== undefined && limit !== 'unlimited' && Number(limit) < 1024)
+      return bad(`ulimit -u is ${limit}`, { try: `ulimit -u 4096; ${MORE_PROCESSES}` })
     return fine(`ulimit -u is ${limit ?? 'unknown'}, kernel.pid_max ${pidMax ?? 'unknown'}`)
   },
 })
@@ -93,7 +96,7 @@ export const FILES = defineProbe<string | undefined>({
   severity: 'warning',
   title: 'enough files can be open',
   why: 'The agent holds a few descriptors for each container, and containers inherit the limit.',
-  advice: "ulimit -n 4096; for good: echo '* - nofile 65536' | sudo tee /etc/security/limits.d/nofile.conf",
+  advice: "ulimit -n 4096; echo '* - nofile 65536' | sudo tee /etc/security/limits.d/nofile.conf",
   see: 'getrlimit(2), limits.conf(5)',
   read: () => readLimit('Max open files'),
   judge(limit) {

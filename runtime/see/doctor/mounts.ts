@@ -27,7 +27,7 @@ export const PROC = defineProbe<Fresh>({
   severity: 'blocker',
   title: 'a new /proc can be mounted',
   why: 'a user namespace may mount a new /proc only while a fully visible one is mounted; in a container parts are covered',
-  advice: 'run outside the container you are in; or start that one with --security-opt systempaths=unconfined',
+  advice: '# run outside the container you are in; or start that one with --security-opt systempaths=unconfined',
   see: 'proc(5), mount_namespaces(7)',
   needs: ['userns.create', 'userns.capabilities'],
   read: async (host) => ({
@@ -52,7 +52,7 @@ export const SYS = defineProbe<Fresh>({
   severity: 'blocker',
   title: 'a new /sys can be mounted',
   why: 'The /sys of a container shows its own network devices; the rule is that of /proc, and the network must be its own.',
-  advice: 'run outside the container you are in; or --network host, which binds the /sys of the host',
+  advice: '# run outside the container you are in; or --network host, which binds the /sys of the host',
   see: 'sysfs(5), mount_namespaces(7)',
   needs: ['userns.create', 'userns.capabilities'],
   read: async (host) => ({

@@ -48,7 +48,7 @@ export const FORWARD = defineProbe<{ ended: Ended; ipv4: boolean }>({
   severity: 'blocker',
   title: 'the node may forward packets',
   why: 'net.ipv4.ip_forward of the node is set by its root; where /proc/sys is read-only, as in a container, it cannot.',
-  advice: 'run outside the container you are in; or start that one with --privileged',
+  advice: '# run outside the container you are in; or start that one with --privileged',
   see: 'ip-sysctl, https://docs.kernel.org/networking/ip-sysctl.html',
   needs: NEEDS,
   read: async (host) => ({
@@ -141,7 +141,7 @@ export const ROUTES = defineProbe<string>({
   severity: 'note',
   title: 'no network of the host has the addresses of the pods',
   why: 'What the host reaches at such an address, through a VPN for instance, pods cannot reach: it is their own network.',
-  advice: 'ip route; another network in ROOT/networks/glasspod.conflist',
+  advice: 'ip route  # another network for the pods: ROOT/networks/glasspod.conflist',
   see: 'ip-route(8), docs/architecture.md',
   read: () => readText('/proc/net/route') ?? '',
   judge(text) {

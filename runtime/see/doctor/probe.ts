@@ -54,7 +54,7 @@ export interface Probe<F = unknown> {
   title: string
   /** Why it must be so, and what fails otherwise. */
   why: string
-  /** A command to paste, as root where it begins with sudo; USER and ROOT stand for whose it is. */
+  /** For a shell to paste, as root where it says sudo; what is no command stands behind `#`. USER and ROOT stand for whose it is. */
   advice: string
   see: string
   /** Probes that must be fine before this one can say anything. */

@@ -42,7 +42,7 @@ export const UNSHARE = defineProbe<{ help: string; version: string }>({
   severity: 'blocker',
   title: 'unshare(1) knows --map-auto',
   why: 'With it (util-linux 2.38) unshare maps the range of /etc/subuid by newuidmap(1). Debian 11 and Ubuntu 22.04 are older.',
-  advice: 'unshare --version; a distribution of 2022 or newer (Debian 12, Ubuntu 24.04)',
+  advice: 'unshare --version  # a distribution of 2022 or newer (Debian 12, Ubuntu 24.04)',
   see: 'unshare(1)',
   read: async (host) => ({
     help: (await attempt(['unshare', '--help'], host)).printed,
@@ -62,7 +62,7 @@ export const NODE = defineProbe<{ version: string; path: string; executable: boo
   severity: 'blocker',
   title: `Node.js is ${OLDEST_NODE} or newer, and the user may execute it`,
   why: 'The agent runs on the Node.js of whoever starts it; one below the home of root is closed to the system user.',
-  advice: 'https://nodejs.org/en/download, into /usr/local',
+  advice: 'node --version  # another: https://nodejs.org/en/download, into /usr/local',
   see: 'docs/dependencies.md',
   read() {
     try {
@@ -84,7 +84,7 @@ export const CERTIFICATES = defineProbe<string | undefined>({
   severity: 'note',
   title: 'NODE_EXTRA_CA_CERTS does not slow every command down',
   why: 'With it Node.js reads the certificates at every start, which then takes two to three times as long.',
-  advice: 'unset NODE_EXTRA_CA_CERTS; put the certificate into the store of the system: sudo update-ca-certificates',
+  advice: 'unset NODE_EXTRA_CA_CERTS  # put the certificate into the store of the system: sudo update-ca-certificates',
   see: 'https://nodejs.org/api/cli.html#node_extra_ca_certsfile',
   read: ({ env }) => env['NODE_EXTRA_CA_CERTS'],
   judge: (value) => (value === undefined || value === '' ? fine('it is unset') : bad(`it is ${value}`)),

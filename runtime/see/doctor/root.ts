@@ -7,9 +7,11 @@ import { assertOurs } from '../../rootless/prepare-root.ts'
 import type { Ended } from '../../rootless/run-program.ts'
 import { AS_INNER_ROOT, attempt, describeEnd, inScratch, nearestDirectory, readText, type Host } from './host.ts'
 import { readMap } from './idmap.ts'
+import { FUSE } from './fuse.ts'
 import { bad, defineProbe, fine, unasked, type Probe } from './probe.ts'
 
-const ELSEWHERE = 'glasspod --root DIR, or GLASSPOD_ROOT=DIR, on a local disk'
+const ELSEWHERE = 'export GLASSPOD_ROOT=DIR  # a directory of yours on a local disk; or glasspod --root DIR'
+const EXECUTABLE = 'sudo mount -o remount,exec MOUNT  # or another directory: export GLASSPOD_ROOT=DIR'
 
 interface Directory {
   root: string
@@ -97,7 +99,7 @@ export const EXECUTION = defineProbe<Tried>({
   severity: 'blocker',
   title: 'programs there can be executed',
   why: 'The program that makes a container lies beside it for a moment, and a mount with noexec executes nothing.',
-  advice: `sudo mount -o remount,exec MOUNT; or ${ELSEWHERE}`,
+  advice: EXECUTABLE,
   see: 'mount(8)',
   needs: ['root.directory'],
   read: (host) =>
@@ -109,7 +111,7 @@ export const EXECUTION = defineProbe<Tried>({
   judge({ ended, mount: { point, options } }) {
     if (ended.code === 0) return fine(options.includes('nodev') ? `${point}; its nodev is no hindrance` : point)
     return options.includes('noexec')
-      ? bad(`${point} is mounted noexec`, { try: `sudo mount -o remount,exec ${point}; or ${ELSEWHERE}` })
+      ? bad(`${point} is mounted noexec`, { try: EXECUTABLE.replace('MOUNT', point) })
       : bad(`a script in it: ${describeEnd(ended)}`)
   },
 })
@@ -123,24 +125,31 @@ code=$?
 rm -rf upper work
 exit $code`
 
-export const OVERLAY_MOUNT = defineProbe<Tried>({
+/** Without it containers run all the same: docs/images.md#storage-drivers. */
+export const OVERLAY_MOUNT = defineProbe<Tried & { instead: string }>({
   id: 'rootfs.overlay',
   group: 'root directory',
   severity: 'warning',
   title: 'overlay can be mounted there in a user namespace',
   why:
     'overlay in a user namespace needs Linux 5.11, the overlay module, and a filesystem that can hold its upper layer: ' +
-    'ext4, xfs, btrfs, tmpfs; not NFS, not another overlay; without it each container gets a copy of its layers',
-  advice: 'sudo modprobe overlay; or put --root on ext4, xfs, btrfs or tmpfs',
+    'ext4, xfs, btrfs, tmpfs; not NFS, not another overlay; without it fuse-overlayfs takes its place, which is slower, ' +
+    'or each container gets a copy of its layers',
+  advice: 'sudo modprobe overlay  # or put --root on ext4, xfs, btrfs or tmpfs',
   see: 'https://docs.kernel.org/filesystems/overlayfs.html',
   needs: ['root.directory', 'userns.capabilities'],
-  read: (host) => tryThere(host, (directory) => [...AS_INNER_ROOT, '--mount', 'sh', '-c', OVERLAY, 'sh', directory]),
-  judge({ ended, mount: { type, point } }) {
+  read: async (host) => {
+    const argv = [...AS_INNER_ROOT, '--mount', 'sh', '-c', OVERLAY, 'sh']
+    const tried = await tryThere(host, (directory) => [...argv, directory])
+    const hasFuse = FUSE.judge(await FUSE.read(host)).is === 'fine'
+    return { ...tried, instead: hasFuse ? 'fuse-overlayfs takes its place' : 'each container copies its layers' }
+  },
+  judge({ ended, mount: { type, point }, instead }) {
     if (ended.code === 0) return fine(`on ${type} at ${point}`)
     const found = `on ${type} at ${point}: ${describeEnd(ended)}`
     return NETWORK_TYPES.test(type) || type === 'overlay'
-      ? bad(`${found}; ${type} cannot hold an upper layer`, { severity: 'blocker', try: ELSEWHERE })
-      : bad(found)
+      ? bad(`${found}; ${type} cannot hold an upper layer; ${instead}`, { try: ELSEWHERE })
+      : bad(`${found}; ${instead}`)
   },
 })
 
@@ -162,7 +171,7 @@ export const SPACE = defineProbe<Space>({
   severity: 'warning',
   title: 'there is room for images',
   why: 'Images are kept as archives and as unpacked layers; a small distribution takes 200 MB and 5,000 files.',
-  advice: 'glasspod images; glasspod rmi IMAGE; df -h ROOT; df -i ROOT',
+  advice: 'glasspod image prune --all; df -h ROOT; df -i ROOT  # it removes every image that no container has',
   see: 'df(1)',
   read({ root }) {
     const directory = nearestDirectory(root)

@@ -76,7 +76,7 @@ export const RUNTIME = defineProbe<Runtime>({
   severity: 'warning',
   title: 'XDG_RUNTIME_DIR is unset, or a directory of the user',
   why: 'Sockets lie there. After su it often still names the directory of the user before, where nothing can be made.',
-  advice: 'export XDG_RUNTIME_DIR=/run/user/$(id -u), or unset XDG_RUNTIME_DIR',
+  advice: 'unset XDG_RUNTIME_DIR  # or, where that is there: export XDG_RUNTIME_DIR=/run/user/$(id -u)',
   see: 'https://specifications.freedesktop.org/basedir-spec/latest/, pam_systemd(8)',
   read({ uid, env }) {
     const value = env['XDG_RUNTIME_DIR'] ?? ''

@@ -38,9 +38,17 @@ export const readRanges = ({ user, uid }: Pick<Host, 'user' | 'uid'>, file: stri
   }
 }
 
+const formatGrant = (range: string, user: string): string =>
+  `sudo usermod --add-subuids ${range} --add-subgids ${range} ${user} && glasspod system reset`
+
+const formatDeletion = (file: string, { start, count }: SubidRange): string =>
+  `--del-sub${file === SUBUID ? 'uids' : 'gids'} ${start}-${start + count - 1}`
+
 const judgeRanges = ({ file, user, ranges, freeRange, isFileThere = true, nss }: RangeFacts): Verdict => {
   const [first] = ranges
-  const grant = `sudo usermod --add-subuids ${freeRange} --add-subgids ${freeRange} ${user} && glasspod system reset`
+  const add = formatGrant(freeRange, user)
+  // usermod(8) adds to a file that is there
+  const grant = isFileThere ? add : `sudo touch ${SUBUID} ${SUBGID} && ${add}`
   if (first === undefined) {
     const elsewhere =
       nss !== undefined && nss !== 'files' ? `; nsswitch.conf has subid: ${nss}, which is not asked` : ''
@@ -53,14 +61,17 @@ const judgeRanges = ({ file, user, ranges, freeRange, isFileThere = true, nss }:
     })
   }
   const range = `${first.count} ids from ${first.start} on`
-  return first.count < COMMON_COUNT ? bad(`${file} gives ${user} only ${range}`, { try: grant }) : fine(range)
+  if (first.count >= COMMON_COUNT) return fine(range)
+  // unshare(1) takes the first range, so a second one is of no use
+  return bad(`${file} gives ${user} only ${range}`, {
+    try: `sudo usermod ${formatDeletion(file, first)} ${user} && ${grant}`,
+  })
 }
 
 const RANGE_WHY =
   'Files of an image belong to many ids, up to 65534. Without a range there is one id inside: files of others cannot ' +
   'be represented, and no process can become another user.'
-const RANGE_ADVICE =
-  'sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER && glasspod system reset'
+const RANGE_ADVICE = formatGrant('100000-165535', 'USER')
 
 const defineRange = (id: string, file: string, what: string) =>
   defineProbe<RangeFacts>({
@@ -85,27 +96,33 @@ interface Overlap {
   texts: readonly string[]
 }
 
+const meets = (one: SubidRange, other: SubidRange): boolean =>
+  one.start < other.start + other.count && other.start < one.start + one.count
+
 export const OVERLAP = defineProbe<Overlap>({
   id: 'ids.overlap',
   group: 'ids',
   severity: 'warning',
   title: 'no other user has the same ids',
   why: 'Two users with one range may read, change and kill what belongs to the containers of the other.',
-  advice: 'grep . /etc/subuid /etc/subgid; sudo usermod --del-subuids FIRST-LAST USER',
+  advice: 'grep . /etc/subuid /etc/subgid; sudo usermod --del-subuids FIRST-LAST --del-subgids FIRST-LAST USER',
   see: 'subuid(5)',
   read: ({ user, uid }) => ({ user: user ?? '', uid, texts: [SUBUID, SUBGID].map((file) => readText(file) ?? '') }),
   judge({ user, uid, texts }) {
-    for (const text of texts) {
+    const isMine = ({ owner }: { owner: string }) => owner === user || owner === `${uid}`
+    const meetings = texts.flatMap((text, index) => {
       const all = parseAllSubids(text)
-      const isMine = ({ owner }: { owner: string }) => owner === user || owner === `${uid}`
-      for (const mine of all.filter(isMine)) {
-        const other = all.find(
-          (range) => !isMine(range) && range.start < mine.start + mine.count && mine.start < range.start + range.count,
-        )
-        if (other !== undefined) return bad(`${other.owner} has ids from ${other.start} on, ${user} from ${mine.start}`)
-      }
-    }
-    return fine('no range overlaps')
+      return all.filter(isMine).flatMap((mine) => {
+        const other = all.find((range) => !isMine(range) && meets(range, mine))
+        return other === undefined ? [] : [{ file: [SUBUID, SUBGID][index] ?? '', mine, other }]
+      })
+    })
+    const [first] = meetings
+    if (first === undefined) return fine('no range overlaps')
+    const deletions = meetings.map(({ file, mine }) => formatDeletion(file, mine)).join(' ')
+    return bad(`${first.other.owner} has ids from ${first.other.start} on, ${user} from ${first.mine.start}`, {
+      try: `sudo usermod ${deletions} ${user} && ${formatGrant(formatFreeRange(...texts), user)}`,
+    })
   },
 })
 

@@ -12,7 +12,7 @@ export const UPLINK_START = defineProbe<{ program?: string; failure?: string | u
   severity: 'warning',
   title: 'the uplink starts',
   why: 'Program and device may be there and the uplink still end at once: an old program, a sandbox, no address.',
-  advice: 'run with --network none; or another program: sudo apt-get install passt (or slirp4netns)',
+  advice: 'sudo apt-get install passt slirp4netns  # the other program may start; or run with --network none',
   see: 'slirp4netns(1), pasta(1)',
   needs: ['uplink.tun', 'uplink.program', 'userns.capabilities'],
   read: (host) =>

@@ -12,7 +12,7 @@ export const TUN_DEVICE = defineProbe<DeviceFacts>({
   severity: 'warning',
   title: `the user may open ${TUN}`,
   why: 'the uplink moves packets between the node and the host through a tap device; without it pods reach each other only',
-  advice: `sudo modprobe tun; sudo mkdir -p /dev/net; sudo mknod -m 0666 ${TUN} c 10 200`,
+  advice: `sudo modprobe tun; sudo mkdir -p /dev/net; sudo rm -f ${TUN}; sudo mknod -m 0666 ${TUN} c 10 200`,
   see: 'docs/troubleshooting.md#uplink-tun',
   read: (host) => readDevice(TUN, host),
   judge({ device, errno, ownDevice = false }) {
@@ -20,7 +20,7 @@ export const TUN_DEVICE = defineProbe<DeviceFacts>({
     if (ownDevice) return fine(`${device} is root's; started by root, the node has one of its own`)
     if (errno === 'EACCES' || errno === 'EPERM') {
       return bad(`${device} is there, but not for this user`, {
-        try: `sudo chmod 0666 ${device}; for good: echo 'KERNEL=="tun", MODE="0666"' | sudo tee /etc/udev/rules.d/90-tun.rules`,
+        try: `sudo chmod 0666 ${device}; echo 'KERNEL=="tun", MODE="0666"' | sudo tee /etc/udev/rules.d/90-tun.rules`,
       })
     }
     return errno === 'ENOENT'
@@ -56,7 +56,7 @@ export const UPLINK_PROGRAM = defineProbe<ProgramFacts>({
   severity: 'warning',
   title: 'slirp4netns or pasta is there',
   why: 'a rootless network reaches the outside through a program that turns its packets into sockets of the user',
-  advice: 'sudo apt-get install slirp4netns (or passt); or run with --network none',
+  advice: 'sudo apt-get install slirp4netns  # or passt; or run with --network none',
   see: 'slirp4netns(1), pasta(1)',
   read: ({ env }) => readUplinkProgram(withSbin(env['PATH']).split(':')),
   judge: ({ path, wanted, found }) =>

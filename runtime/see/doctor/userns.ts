@@ -124,7 +124,7 @@ export const CREATE = defineProbe<Created>({
   why:
     'A container of an ordinary user begins with a user namespace, in which it is root. Kernels, sandboxes and other ' +
     'containers may refuse to make one.',
-  advice: `sysctl ${MAX} ${CLONE} ${APPARMOR}; outside of a container or chroot, if this is one`,
+  advice: `sysctl ${MAX} ${CLONE} ${APPARMOR}  # outside of a container or chroot, if this is one`,
   see: 'user_namespaces(7), unshare(1)',
   read: async (host) => ({
     made: await attempt(['unshare', '--user', 'true'], host),
@@ -138,7 +138,7 @@ export const CREATE = defineProbe<Created>({
     if (found !== '') return bad(`${said}; ${found}`, { try: advice })
     if (seccomp === '2' && /not permitted|not implemented/.test(said)) {
       return bad(`${said}; this process runs under a seccomp filter: probably a container`, {
-        try: 'run outside of this container, or start it with --security-opt seccomp=unconfined',
+        try: '# run outside of this container, or start it with --security-opt seccomp=unconfined',
       })
     }
     return bad(said)

@@ -97,11 +97,9 @@ describe('a controller that is missing', () => {
       at(service, ['memory'], ['memory']),
       at(`${service}/x`, ['memory'], []),
     ]
-    expect(describeLack({ ...facts, chain }).try).toBe(
-      `as who owns it: echo +memory > ${service}/x/cgroup.subtree_control`,
-    )
+    expect(describeLack({ ...facts, chain }).try).toBe(`echo +memory | sudo tee ${service}/x/cgroup.subtree_control`)
     expect(describeLack({ ...facts, chain: [at('/cg', ['memory'], [])] }).try).toBe(
-      'as who owns it: echo +memory > /cg/cgroup.subtree_control',
+      'echo +memory | sudo tee /cg/cgroup.subtree_control',
     )
   })
 })

@@ -21,13 +21,25 @@ const wrapCommand = (command: string, width: number): string[] => {
   return lines.map((line, index) => `${index > 0 ? '  ' : ''}${line}${index < lines.length - 1 ? ' \\' : ''}`)
 }
 
+/** What is read behind a command: a comment of the shell, outside quotes. */
+const COMMENT = /(?:^|\s+)# (?=(?:[^']*'[^']*')*[^']*$)(.*)$/
+
 /** An alternative a line; none is broken in the midst of a word, and a command so that it can be pasted. */
 export const wrapRemedy = (text: string, width: number): string[] => {
   if (text.length <= width) return [text]
-  const parts = text.split(ALTERNATIVE).map((part) => part.trim())
-  return parts.flatMap((part, index) => {
+  const [all, comment] = COMMENT.exec(text) ?? ['', '']
+  const parts = text
+    .slice(0, text.length - all.length)
+    .split(ALTERNATIVE)
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+  const commands = parts.flatMap((part, index) => {
     const ended = index < parts.length - 1 ? `${part};` : part
     if (ended.length <= width) return [ended]
     return COMMAND.test(part.replaceAll(QUOTED, 'x')) ? wrapCommand(ended, width) : wrap(ended, width)
   })
+  return [
+    ...commands,
+    ...(comment === undefined || comment === '' ? [] : wrap(comment, width - 2).map((line) => `# ${line}`)),
+  ]
 }

@@ -15,6 +15,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { isDead, makeRoot } from '../fixtures/glasspod.ts'
 import { until } from '../fixtures/glasspod-until.ts'
 import { hasUsableTun } from '../fixtures/netns.ts'
+import { freePort } from '../fixtures/registry.ts'
 import { expectNoResidue } from '../fixtures/residue.ts'
 
 const root = makeRoot()
@@ -121,16 +122,6 @@ test('a container that dies is started again in the same pod; the phase goes fro
   expect(await down(texts)).toMatchObject({ exitCode: 0 })
 })
 
-/** Of this host, and nobody's at this moment. */
-const findFreePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
 test.skipIf(!hasUsableTun())(
   'a hostPort answers, and --replace checks that of the new pod before the old one goes [needs a usable /dev/net/tun]',
   async () => {
@@ -150,7 +141,7 @@ test.skipIf(!hasUsableTun())(
           () => undefined,
         ),
       )
-    const port = await findFreePort()
+    const port = await freePort()
     await played(serving(port))
     expect(await untilAnswered(port)).toContain('It works, and you can see why.')
     const { InfraPid } = await inspectPod('site')

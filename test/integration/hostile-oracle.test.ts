@@ -15,8 +15,14 @@ import { patiently } from '../fixtures/patience.ts'
 
 const has = (program: string): boolean => ['/usr/bin', '/bin'].some((path) => existsSync(join(path, program)))
 const isRoot = process.geteuid?.() === 0
-/** The user namespace of the container tools; nothing where root has all ids. */
-const NODE = isRoot ? [] : ['unshare', '--map-root-user', '--map-auto', '--']
+/** The user namespace of the container tools, where root does not have all ids. Directories that no entry names get the umask. */
+const NODE = [
+  'sh',
+  '-c',
+  'umask 022; exec "$@"',
+  'sh',
+  ...(isRoot ? [] : ['unshare', '--map-root-user', '--map-auto', '--']),
+]
 
 /** Where the others are no measure. */
 const OTHERWISE: Readonly<Record<string, string>> = {

@@ -105,7 +105,7 @@ describe('a call that fails', () => {
       call('setresuid', [65534, 65534, 65534], '', { tolerate: 'any' }),
       proc,
     ])
-    expect(facts.try).toMatch(/^run outside the container you are in/)
+    expect(facts.try).toMatch(/^# run outside the container you are in/)
   })
 })
 

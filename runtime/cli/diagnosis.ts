@@ -85,9 +85,9 @@ export const formatFinding = (finding: Finding, paint: Paint): string => {
   ].join('\n')
 }
 
-/** Everything that can be removed, each with the command that does it. */
+/** Everything that can be removed, each with the command that does it: in one line, which a shell may be given. */
 export const formatLeftovers = (findings: readonly Finding[]): string => {
   const leftovers = findings.flatMap((finding) => finding.leftovers ?? [])
   if (leftovers.length === 0) return 'nothing is left over'
-  return leftovers.flatMap(({ what, remove }) => [printable(what), ...formatRemedy(printable(remove))]).join('\n')
+  return leftovers.flatMap(({ what, remove }) => [printable(what), `${TRY}${printable(remove)}`]).join('\n')
 }

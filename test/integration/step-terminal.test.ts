@@ -107,8 +107,8 @@ test('! is a shell in the namespaces of the half-made process, and its end leads
   terminal.type(TYPED)
   const shown = await terminal.untilSeen('over0')
   for (const namespace of readNamespaces(pid)) expect(shown).toContain(namespace)
-  // Ctrl-C is the shell's, and what it started ends with it
-  terminal.type('echo wait; sleep 1000\r')
+  // Ctrl-C is the shell's, and what it started ends with it: once it speaks, the terminal is its own
+  terminal.type('sh -c "echo wait; exec sleep 1000"\r')
   await terminal.untilSeen('wait\r\n')
   terminal.type('\u0003')
   await terminal.untilSeen('# ')

@@ -62,9 +62,14 @@ const withOne = <T>(all: readonly T[], one: T | undefined): readonly T[] =>
 export const readImages = async (store: BlobReader, entries: readonly Descriptor[]): Promise<readonly Image[]> => {
   const images = new Map<Digest, Image>()
   for (const entry of entries.filter(({ mediaType }) => isManifestType(mediaType))) {
-    const known = images.get(entry.digest) ?? (await readImage(store, entry))
-    if (known === undefined) continue
+    const read = images.get(entry.digest) ?? (await readImage(store, entry))
+    if (read === undefined) continue
     const name = nameOf(entry)
+    // Another tool may add one of the same name, written otherwise: the last one has it.
+    for (const [digest, image] of images)
+      if (name !== undefined && image.names.includes(name))
+        images.set(digest, { ...image, names: image.names.filter((one) => one !== name) })
+    const known = images.get(entry.digest) ?? read
     const told = entry.annotations?.[SOURCE_ANNOTATION]
     const source = told !== undefined && isDigest(told) ? told : undefined
     images.set(entry.digest, {

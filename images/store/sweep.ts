@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { temporaryName } from './atomic-file.ts'
 import { hexOf, isDigest, type Digest } from '../digest.ts'
 import { parseImageConfig } from '../image-config.ts'
-import { parseImage, type Descriptor } from '../manifest.ts'
+import { MANIFEST_LIMIT, parseImage, type Descriptor } from '../manifest.ts'
+import { isIndexType, isManifestType } from '../media-types.ts'
 
 export interface Sweepable {
   readonly directory: string
@@ -20,12 +21,15 @@ export interface Sweepable {
 const NAMED = /"(sha\d+:[0-9a-f]+)"/g
 
 /** Blobs and DiffIDs in one set: both are digests, and neither can be mistaken for the other. */
-const mark = async (store: Sweepable, { digest, mediaType }: Descriptor, marked: Set<Digest>): Promise<void> => {
+const mark = async (store: Sweepable, { digest, mediaType, size }: Descriptor, marked: Set<Digest>): Promise<void> => {
   if (marked.has(digest)) return
   marked.add(digest)
+  const isKnown = isManifestType(mediaType) || isIndexType(mediaType)
+  // A whole disk, which some tools put in, is not looked into.
+  if (!isKnown && size > MANIFEST_LIMIT) return
   const bytes = await store.readBlob(digest)
   if (bytes === undefined) return
-  const manifest = parseImage(bytes, mediaType)
+  const manifest = isKnown ? parseImage(bytes, mediaType) : undefined
   if (manifest === undefined) {
     for (const [, digest = ''] of bytes.toString('latin1').matchAll(NAMED)) if (isDigest(digest)) marked.add(digest)
     return

@@ -97,7 +97,6 @@ export class Containers {
     this.records.write({ ...rest, status: 'running', startedAt })
   }
 
-  /** Everything that can be wrong with the request is said here, before anything exists. */
   /**
    * What is wrong of a request whatever its name and its image.
    * @param pod that it is to be in, which need not be made yet
@@ -109,6 +108,7 @@ export class Containers {
     if (pod !== undefined) refuseInPod(body, pod)
   }
 
+  /** Everything that can be wrong with the request is said here, before anything exists. */
   async create(
     body: CreateBody,
     image: Image,

@@ -158,11 +158,9 @@ export class Network {
       import('../../cni/ports.ts'),
     ])
     const note = this.read()
-    await checkPorts(
-      words.flatMap(parsePublish),
-      addressesThatGo,
-      note === undefined ? undefined : await this.publishHost(note),
-    )
+    // An uplink that has died, or was missing, is started with the pod.
+    const hasUplink = note?.uplink !== undefined && isAlive(note.uplink)
+    await checkPorts(words.flatMap(parsePublish), addressesThatGo, hasUplink ? await this.publishHost(note) : undefined)
   }
 
   /** Takes back what attach did; repeating it is no error. */

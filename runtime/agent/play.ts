@@ -137,7 +137,7 @@ export const play = async (
   { replace = false, watch }: { replace?: boolean; watch?: Watch | undefined },
 ): Promise<Played[]> => {
   const { replaced, missing } = await checkPlay(agent, manifests, replace)
-  for (const { containers } of manifests) for (const { image } of containers) await agent.images.find(image)
+  for (const { containers } of manifests) for (const { image } of containers) await agent.images.findUnpacked(image)
   for (const pod of replaced) await removePod(agent, pod, watch)
   missing.forEach(makeHostPath)
   const made: Played[] = []

@@ -2,7 +2,7 @@
 import type { Finding } from '../see/doctor/examine.ts'
 import type { Paint } from './colour.ts'
 import { wrap } from './help.ts'
-import { wrapRemedy } from './remedy.ts'
+import { wrapShell } from './remedy.ts'
 import { printable } from './table.ts'
 
 const WIDTH = 80
@@ -28,7 +28,7 @@ const formatHead = ({ status, id, found }: Finding, paint: Paint): string => {
 const TRY = '      try  '
 
 const formatRemedy = (text: string): string[] =>
-  wrapRemedy(text, WIDTH - TRY.length).map((line, index) => (index === 0 ? TRY : ' '.repeat(TRY.length)) + line)
+  wrapShell(text, WIDTH - TRY.length).map((line, index) => (index === 0 ? TRY : ' '.repeat(TRY.length)) + line)
 
 /** One that several share is given after the last. */
 const formatGroup = (findings: readonly Finding[], paint: Paint): string[] =>
@@ -79,7 +79,7 @@ export const formatFinding = (finding: Finding, paint: Paint): string => {
     `${paint(colour, `${mark} ${status}`)} ${paint(1, id)}: ${title}`,
     ...facts.flatMap(([name, text]) => {
       if (text === undefined) return []
-      const lines = (name === 'try' ? wrapRemedy : wrap)(printable(text), WIDTH - 8)
+      const lines = (name === 'try' ? wrapShell : wrap)(printable(text), WIDTH - 8)
       return lines.map((line, index) => ` ${(index === 0 ? name : '').padEnd(7)}${line}`)
     }),
   ].join('\n')

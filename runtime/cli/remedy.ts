@@ -4,8 +4,8 @@ import { wrap } from './help.ts'
 /** Parts that stand for themselves: the quotes of a command may hold a semicolon. */
 const ALTERNATIVE = /;(?= )(?=(?:[^']*'[^']*')*[^']*$)/
 const QUOTED = /'[^']*'|"[^"]*"/g
-/** A word of a shell, with its quotes and what is in them. */
-const WORD = /(?:'[^']*'|"[^"]*"|[^\s'"])+/g
+/** A word of a shell, with its quotes and what is in them; a lone one is as it is. */
+const WORD = /(?:'[^']*'|"[^"]*"|[^\s'"]|['"](?=[^'"]*$))+/g
 /** `for good: echo ... | sudo tee ...`; a comma outside quotes is one of a sentence. */
 const COMMAND = /^(?:[\w ]+: )?(?:sudo|echo|printf|unshare|sysctl|chcon|glasspod) [^,]*$/
 
@@ -24,22 +24,28 @@ const wrapCommand = (command: string, width: number): string[] => {
 /** What is read behind a command: a comment of the shell, outside quotes. */
 const COMMENT = /(?:^|\s+)# (?=(?:[^']*'[^']*')*[^']*$)(.*)$/
 
-/** An alternative a line; none is broken in the midst of a word, and a command so that it can be pasted. */
-export const wrapRemedy = (text: string, width: number): string[] => {
-  if (text.length <= width) return [text]
-  const [all, comment] = COMMENT.exec(text) ?? ['', '']
-  const parts = text
-    .slice(0, text.length - all.length)
+const wrapParts = (text: string, wrapPart: (part: string) => string[]): string[] =>
+  text
     .split(ALTERNATIVE)
     .map((part) => part.trim())
     .filter((part) => part !== '')
-  const commands = parts.flatMap((part, index) => {
-    const ended = index < parts.length - 1 ? `${part};` : part
-    if (ended.length <= width) return [ended]
-    return COMMAND.test(part.replaceAll(QUOTED, 'x')) ? wrapCommand(ended, width) : wrap(ended, width)
+    .flatMap((part, index, { length }) => wrapPart(index < length - 1 ? `${part};` : part))
+
+/** An alternative a line; none is broken in the midst of a word, and a command so that it can be pasted. */
+export const wrapRemedy = (text: string, width: number): string[] => {
+  if (text.length <= width) return [text]
+  return wrapParts(text, (part) => {
+    if (part.length <= width) return [part]
+    return COMMAND.test(part.replaceAll(QUOTED, 'x')) ? wrapCommand(part, width) : wrap(part, width)
   })
-  return [
-    ...commands,
-    ...(comment === undefined || comment === '' ? [] : wrap(comment, width - 2).map((line) => `# ${line}`)),
-  ]
+}
+
+/** What is for a shell as a whole, as the remedies of doctor are; its comment stands below it. */
+export const wrapShell = (text: string, width: number): string[] => {
+  if (text.length <= width) return [text]
+  const [all, comment = ''] = COMMENT.exec(text) ?? ['']
+  const commands = wrapParts(text.slice(0, text.length - all.length), (part) =>
+    part.length <= width ? [part] : wrapCommand(part, width),
+  )
+  return [...commands, ...(comment === '' ? [] : wrap(comment, width - 2).map((line) => `# ${line}`))]
 }

@@ -22,7 +22,7 @@ const PATH = /^\.(?:[\w-]+(?:\.[\w-]+)*)?$/
 const CONTROL = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g
 
 const refuse = (problem: string): never => {
-  throw new Failure(`--format: ${problem}`, {
+  throw new Failure(`--format: ${problem.replaceAll(CONTROL, '?')}`, {
     id: 'cli.template',
     why: 'of Go’s templates there are fields, json, println, index, and range with end',
     try: "--format '{{.Id}}', or '{{json .}}' for all that there is",
@@ -88,12 +88,18 @@ export const parseTemplate = (text: string): Template => {
 const isFields = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
+const NAMES_SHOWN = 30
+
+/** Labels are fields too, and an image may have thousands. */
+const listSome = (names: readonly string[]): string =>
+  [...names.slice(0, NAMES_SHOWN), ...(names.length > NAMES_SHOWN ? ['…'] : [])].join(', ')
+
 const readPath = (value: unknown, path: readonly string[]): unknown => {
   let at = value
   for (const [depth, name] of path.entries()) {
     if (!isFields(at)) return refuse(`.${path.slice(0, depth).join('.')} has no fields`)
     if (!Object.hasOwn(at, name))
-      return refuse(`there is no field .${path.slice(0, depth + 1).join('.')}; there are ${Object.keys(at).join(', ')}`)
+      return refuse(`there is no field .${path.slice(0, depth + 1).join('.')}; there are ${listSome(Object.keys(at))}`)
     at = at[name]
   }
   return at
@@ -136,7 +142,11 @@ const elements = (value: unknown): readonly unknown[] => {
 const call = (name: string, values: readonly unknown[]): string => {
   switch (name) {
     case 'json':
-      return JSON.stringify(values[0])
+      // which leaves the second half of the control characters as they are
+      return JSON.stringify(values[0]).replaceAll(
+        /[\x7f-\x9f]/g,
+        (character) => `\\u00${character.charCodeAt(0).toString(16)}`,
+      )
     case 'println':
       return `${values.map(show).join(' ')}\n`
     case 'index':

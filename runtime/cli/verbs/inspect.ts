@@ -1,5 +1,6 @@
 import { Failure, isFailure } from '../../errors.ts'
 import { type Client, segment } from '../client.ts'
+import { badFlag } from '../options.ts'
 import { print, printJson } from '../output.ts'
 import { reportError } from '../report.ts'
 import { parseFormat, renderTemplate } from '../template.ts'
@@ -42,6 +43,7 @@ export const inspectAll = async (
   { names, types, format = 'json' }: Inspection,
 ): Promise<number> => {
   const template = parseFormat(format)
+  if (template === 'table') throw badFlag('--format takes json, or a template as \'{{.Id}}\', not "table"')
   const client = await agent()
   const found: unknown[] = []
   let code = 0

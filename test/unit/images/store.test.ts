@@ -95,6 +95,37 @@ describe('Store', () => {
       expect(blobsOf(store)).toEqual([config, ...layers, chart].map(({ digest }) => hexOf(digest)).sort())
     }))
 
+  test('what is under a type of its own hinders no removal, and stays with what it names', () =>
+    withStore(async (store) => {
+      await fetchInto(store, one)
+      const put = async (bytes: Buffer) => {
+        await store.saveBlob(digestOf(bytes), bytes)
+        return { digest: digestOf(bytes), size: bytes.length }
+      }
+      const blob = await put(Buffer.from('signature'))
+      const mediaType = 'application/vnd.oci.artifact.manifest.v1+json'
+      const artifact = { mediaType, ...(await put(Buffer.from(JSON.stringify({ mediaType, blobs: [blob] })))) }
+      await writeLayoutIndex(store.directory, [...(await readLayoutIndex(store.directory)), artifact])
+      await store.remove(`${one.host}/x`)
+      expect(blobsOf(store)).toEqual([blob, artifact].map(({ digest }) => hexOf(digest)).sort())
+    }))
+
+  test('a name that another tool writes otherwise moves to its image', () =>
+    withStore(async (store) => {
+      const [first, second] = [await fetchInto(store, one), await fetchInto(store, two)]
+      const entries = await readLayoutIndex(store.directory)
+      const again = entries.find(({ digest }) => digest === second.digest)
+      if (again === undefined) throw new Error('it is not there')
+      // a short name of the registry by default, and the full one
+      const named = (name: string) => ({ ...again, annotations: { [NAME_ANNOTATION]: name } })
+      await store.nameAlso(`${one.host}/x:latest`, 'docker.io/library/short:latest')
+      await writeLayoutIndex(store.directory, [...(await readLayoutIndex(store.directory)), named('short')])
+      const namesOf = async (wanted: string) =>
+        (await store.list()).find(({ digest }) => digest === wanted)?.names.filter((name) => name.includes('short'))
+      expect(await namesOf(first.digest)).toEqual([])
+      expect(await namesOf(second.digest)).toEqual(['docker.io/library/short:latest'])
+    }))
+
   test('removing one image leaves what the other uses', () =>
     withStore(async (store) => {
       const [first, second] = [await fetchInto(store, one), await fetchInto(store, two)]

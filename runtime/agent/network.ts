@@ -135,7 +135,8 @@ export class Network {
       })
     const { nodeNetworks } = await import('./node-networks.ts')
     return {
-      apiSocket: note.uplink.apiSocket,
+      // What a dead one had opened is gone with it.
+      apiSocket: isAlive(note.uplink) ? note.uplink.apiSocket : undefined,
       uplinkAddress: note.uplink.address,
       networks: nodeNetworks(await this.conflist()),
       prefix: this.prefix(note),

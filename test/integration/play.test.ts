@@ -163,6 +163,13 @@ test.skipIf(!hasUsableTun())(
     await played(serving(port), ['--replace'])
     expect((await inspectPod('site')).InfraPid).not.toBe(InfraPid)
     expect(await untilAnswered(port)).toContain('It works')
+
+    // an uplink that was killed comes back with the pod
+    const { uplink } = JSON.parse(readFileSync(`${root.dir}/run/network.json`, 'utf8')) as { uplink: { pid: number } }
+    process.kill(uplink.pid, 'SIGKILL')
+    await until('the uplink is dead', () => isDead(uplink.pid))
+    await played(serving(port), ['--replace'])
+    expect(await untilAnswered(port)).toContain('It works')
     expect(await down(serving(port), ['-t', '0'])).toMatchObject({ exitCode: 0 })
   },
 )

@@ -45,8 +45,9 @@ const HINTS: readonly Hint[] = [
   {
     step: /^rootfs\.pivot$/,
     error: /EINVAL/,
-    why: 'pivot_root(2) is refused where the root is an initial ramdisk',
-    try: '--no-pivot',
+    why: 'pivot_root(2) takes only a mount, which rootfs.overlay makes, and leaves no initial ramdisk',
+    try: 'with rootfs.overlay, if --without left it out; else --no-pivot, where / is an initial ramdisk',
+    see: 'pivot_root(2)',
   },
   {
     step: /^process\.exec$/,

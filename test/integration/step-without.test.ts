@@ -34,6 +34,7 @@ test('where the kernel cannot go on, its error is told, and nothing is left', as
   const { exitCode, stderr } = await without(['rootfs.overlay'], ['true'])
   expect(exitCode).toBe(125)
   expect(stderr).toMatch(/^error: pivot_root .*EINVAL.*\[rootfs\.pivot\]$/m)
+  expect(stderr).toMatch(/^ why {4}pivot_root\(2\) takes only a mount, which rootfs\.overlay makes/m)
   await expectSoon(() => root.residue()).toEqual(before)
   expect(await root.ok(['ps', '-aq'])).toBe('')
 })

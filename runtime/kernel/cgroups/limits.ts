@@ -38,13 +38,16 @@ export const writeLimits = (directory: string, lines: readonly LimitLine[]): voi
     }
 }
 
+/** What else can be done is read behind the command, as all that is none. */
+const withoutLimit = (remedy: string): string => `${remedy}${remedy.includes('# ') ? ';' : '  #'} or without the limit`
+
 const refuseController = (line: LimitLine, directory: string | undefined, reason: string | undefined): Failure => {
   const lack = directory === undefined ? undefined : readLack(line.controller, directory)
   return new Failure(`${line.file} = ${line.value} cannot be enforced here`, {
     id: `cgroups.${line.controller}`,
     why: `a limit needs the ${line.controller} controller of cgroup v2 in a directory of ours`,
     found: lack?.found ?? reason ?? 'no cgroup directory is delegated to this user',
-    try: `run without the limit; or ${lack?.try ?? 'in a session of systemd with Delegate=yes'}`,
+    try: withoutLimit(lack?.try ?? '# in a session of systemd with Delegate=yes'),
     see: 'cgroups(7), systemd.resource-control(5), docs/troubleshooting.md',
     exitCode: 125,
     status: 400,

@@ -31,7 +31,7 @@ const mark = async (store: Sweepable, { digest, mediaType, size }: Descriptor, m
   if (bytes === undefined) return
   const manifest = isKnown ? parseImage(bytes, mediaType) : undefined
   if (manifest === undefined) {
-    for (const [, digest = ''] of bytes.toString('latin1').matchAll(NAMED)) if (isDigest(digest)) marked.add(digest)
+    for (const [, named = ''] of bytes.toString('latin1').matchAll(NAMED)) if (isDigest(named)) marked.add(named)
     return
   }
   if (manifest.kind === 'index') {

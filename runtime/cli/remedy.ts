@@ -31,15 +31,6 @@ const wrapParts = (text: string, wrapPart: (part: string) => string[]): string[]
     .filter((part) => part !== '')
     .flatMap((part, index, { length }) => wrapPart(index < length - 1 ? `${part};` : part))
 
-/** An alternative a line; none is broken in the midst of a word, and a command so that it can be pasted. */
-export const wrapRemedy = (text: string, width: number): string[] => {
-  if (text.length <= width) return [text]
-  return wrapParts(text, (part) => {
-    if (part.length <= width) return [part]
-    return COMMAND.test(part.replaceAll(QUOTED, 'x')) ? wrapCommand(part, width) : wrap(part, width)
-  })
-}
-
 /** What is for a shell as a whole, as the remedies of doctor are; its comment stands below it. */
 export const wrapShell = (text: string, width: number): string[] => {
   if (text.length <= width) return [text]
@@ -48,4 +39,14 @@ export const wrapShell = (text: string, width: number): string[] => {
     part.length <= width ? [part] : wrapCommand(part, width),
   )
   return [...commands, ...(comment === '' ? [] : wrap(comment, width - 2).map((line) => `# ${line}`))]
+}
+
+/** An alternative a line; none is broken in the midst of a word, and a command so that it can be pasted. */
+export const wrapRemedy = (text: string, width: number): string[] => {
+  if (text.length <= width) return [text]
+  if (COMMENT.test(text)) return wrapShell(text, width)
+  return wrapParts(text, (part) => {
+    if (part.length <= width) return [part]
+    return COMMAND.test(part.replaceAll(QUOTED, 'x')) ? wrapCommand(part, width) : wrap(part, width)
+  })
 }

@@ -1,7 +1,7 @@
 /** Promise: what is told to try can be pasted from a narrow terminal; what is no command is a comment. */
 import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import { wrapShell } from '../../../runtime/cli/remedy.ts'
+import { wrapRemedy, wrapShell } from '../../../runtime/cli/remedy.ts'
 import { PROBES } from '../../../runtime/see/doctor/probes.ts'
 
 const COMMAND = "sudo sed -i 's/^GRUB_CMDLINE_LINUX=\"/&psi=1 /' /etc/default/grub && sudo update-grub && sudo reboot"
@@ -22,6 +22,11 @@ test('a command is broken for the shell to read on, and its comment stands below
 
 test('a hash in quotes is none', () =>
   expect(wrapShell(`echo 'a # b' | sudo tee /etc/a-file-with-a-long-name`, 40).join(' ')).not.toMatch(/^# /m))
+
+test('an error that tells a remedy of doctor breaks it in the same way', () => {
+  const advice = `${COMMAND}  # or run it in a machine of its own`
+  expect(wrapRemedy(advice, 50)).toEqual(wrapShell(advice, 50))
+})
 
 const LONG = `/sys/fs/cgroup/user.slice/${'a'.repeat(60)}`
 

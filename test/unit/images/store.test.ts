@@ -32,6 +32,12 @@ const withStore = (work: (store: Store, path: string) => Promise<void>): Promise
 
 const fetchInto = async (store: Store, { host }: FaultyRegistry) =>
   (await pull(store, `${host}/x`, { applyMarks, idLimit: 1 })).image
+/** As another tool does: a blob without a name. */
+const putInto = async (store: Store, bytes: Buffer) => {
+  await store.saveBlob(digestOf(bytes), bytes)
+  return { digest: digestOf(bytes), size: bytes.length }
+}
+
 const blobsOf = (store: Store): string[] => readdirSync(join(store.directory, 'blobs/sha256')).sort()
 const descriptorOf = ({ image: { manifest } }: FaultyRegistry) => ({
   mediaType: OCI_MANIFEST,
@@ -81,14 +87,13 @@ describe('Store', () => {
   test('a chart that another tool put into the layout is no image, hinders nothing, and stays', () =>
     withStore(async (store) => {
       await fetchInto(store, one)
-      const put = async (bytes: Buffer) => {
-        await store.saveBlob(digestOf(bytes), bytes)
-        return { digest: digestOf(bytes), size: bytes.length }
+      const config = {
+        mediaType: 'application/vnd.cncf.helm.config.v1+json',
+        ...(await putInto(store, Buffer.from('{}'))),
       }
-      const config = { mediaType: 'application/vnd.cncf.helm.config.v1+json', ...(await put(Buffer.from('{}'))) }
-      const layers = [{ mediaType: 'application/tar+gzip', ...(await put(Buffer.from('chart'))) }]
+      const layers = [{ mediaType: 'application/tar+gzip', ...(await putInto(store, Buffer.from('chart'))) }]
       const manifest = { schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers }
-      const chart = { mediaType: OCI_MANIFEST, ...(await put(Buffer.from(JSON.stringify(manifest)))) }
+      const chart = { mediaType: OCI_MANIFEST, ...(await putInto(store, Buffer.from(JSON.stringify(manifest)))) }
       await writeLayoutIndex(store.directory, [...(await readLayoutIndex(store.directory)), chart])
       expect((await store.list()).map(({ names }) => names)).toEqual([[`${one.host}/x:latest`]])
       await store.remove(`${one.host}/x`)
@@ -98,13 +103,12 @@ describe('Store', () => {
   test('what is under a type of its own hinders no removal, and stays with what it names', () =>
     withStore(async (store) => {
       await fetchInto(store, one)
-      const put = async (bytes: Buffer) => {
-        await store.saveBlob(digestOf(bytes), bytes)
-        return { digest: digestOf(bytes), size: bytes.length }
-      }
-      const blob = await put(Buffer.from('signature'))
+      const blob = await putInto(store, Buffer.from('signature'))
       const mediaType = 'application/vnd.oci.artifact.manifest.v1+json'
-      const artifact = { mediaType, ...(await put(Buffer.from(JSON.stringify({ mediaType, blobs: [blob] })))) }
+      const artifact = {
+        mediaType,
+        ...(await putInto(store, Buffer.from(JSON.stringify({ mediaType, blobs: [blob] })))),
+      }
       await writeLayoutIndex(store.directory, [...(await readLayoutIndex(store.directory)), artifact])
       await store.remove(`${one.host}/x`)
       expect(blobsOf(store)).toEqual([blob, artifact].map(({ digest }) => hexOf(digest)).sort())

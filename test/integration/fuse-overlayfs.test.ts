@@ -14,10 +14,9 @@ import { expectNoResidue, listNodeProcesses } from '../fixtures/residue.ts'
 import { findPrograms, traceWhile, walk } from '../fixtures/strace.ts'
 
 const DRIVER = 'fuse-overlayfs'
-const asked = ['--storage-driver', DRIVER]
 
 describe.skipIf(!hasUsableFuse())('fuse-overlayfs [needs a usable /dev/fuse]', () => {
-  const root = makeRoot()
+  const root = makeRoot(['env', `GLASSPOD_STORAGE_DRIVER=${DRIVER}`])
   let registry: FaultyRegistry
   let image = ''
   let work = ''
@@ -27,7 +26,7 @@ describe.skipIf(!hasUsableFuse())('fuse-overlayfs [needs a usable /dev/fuse]', (
     image = `${registry.host}/x`
     work = mkdtempSync('/tmp/gp-fuse-')
     chmodSync(work, 0o777)
-    await root.ok([...asked, 'pull', '-q', image])
+    await root.ok(['pull', '-q', image])
   })
   afterAll(async () => {
     await root.teardown()
@@ -206,7 +205,7 @@ describe.skipIf(!hasUsableFuse())('fuse-overlayfs [needs a usable /dev/fuse]', (
 describe('asked for and not to be had, it is refused, and said why', () => {
   const refusalOf = async (within: readonly string[]) => {
     const root = makeRoot(within)
-    const { exitCode, stderr } = await root.glasspod([...asked, 'info'])
+    const { exitCode, stderr } = await root.glasspod(['--storage-driver', DRIVER, 'info'])
     await root.ok(['system', 'reset', '--force'])
     rmSync(root.dir, { recursive: true, force: true })
     return { exitCode, stderr }

@@ -10,7 +10,8 @@ import { APPLETS, BASE, file, LIST, NEXT } from '../fixtures/layered-image.ts'
 import { planOnOverlay } from '../fixtures/private-mounts.ts'
 import { expectNoResidue } from '../fixtures/residue.ts'
 
-const roots = { overlay: makeRoot(), copy: makeRoot() }
+// an agent that has had nothing to do is gone, and the next one has the driver of whoever starts it
+const roots = { overlay: makeRoot(), copy: makeRoot(['env', 'GLASSPOD_STORAGE_DRIVER=copy']) }
 const asked = ['--storage-driver', 'copy']
 let registry: FaultyRegistry
 let image = ''
@@ -19,7 +20,7 @@ beforeAll(async () => {
   registry = await startFaultyRegistry(await makeSmallImage([BASE, NEXT], false))
   image = `${registry.host}/x`
   await roots.overlay.ok(['pull', '-q', image])
-  await roots.copy.ok([...asked, 'pull', '-q', image])
+  await roots.copy.ok(['pull', '-q', image])
 })
 afterAll(async () => {
   for (const root of Object.values(roots)) await root.teardown()
@@ -168,7 +169,6 @@ describe('copy', () => {
     await run(root, ['-d', '--name', 'lives'], 'sleep', '1000')
     process.kill(await readAgentPid(root), 'SIGKILL')
     expect((await root.inspect('lives')).State.Running).toBe(true)
-    // with the environment of the one before: the same driver
     await run(root, ['--name', 'next'], 'ls', '/')
     expect(await driverOf(root, 'next')).toBe('copy')
     await root.ok(['rm', '-f', 'lives', 'next'])
@@ -189,6 +189,7 @@ describe('copy', () => {
 
 describe('a driver that is asked for', () => {
   test('and that the agent does not run with is refused, and nothing is made', async () => {
+    await roots.overlay.ok(['agent', 'start'])
     const before = await roots.overlay.residue()
     const { exitCode, stderr } = await roots.overlay.glasspod([...asked, 'run', '--network', 'none', image, 'ls'])
     expect(exitCode).toBe(125)

@@ -10,6 +10,7 @@ export const REFUSED_IN_METADATA = {
   ...{ generateName: 'a name is needed', finalizers: KUBELET_ONLY, ownerReferences: KUBELET_ONLY },
   ...{ uid: KUBELET_ONLY, resourceVersion: KUBELET_ONLY, generation: KUBELET_ONLY, managedFields: KUBELET_ONLY },
   ...{ creationTimestamp: KUBELET_ONLY, deletionTimestamp: KUBELET_ONLY, selfLink: KUBELET_ONLY },
+  deletionGracePeriodSeconds: KUBELET_ONLY,
 }
 
 export const REFUSED_IN_SPEC = {
@@ -18,12 +19,14 @@ export const REFUSED_IN_SPEC = {
   ...{ affinity: SCHEDULER, nodeName: SCHEDULER, nodeSelector: SCHEDULER, tolerations: SCHEDULER },
   ...{ priority: SCHEDULER, priorityClassName: SCHEDULER, preemptionPolicy: SCHEDULER, schedulerName: SCHEDULER },
   ...{ schedulingGates: SCHEDULER, topologySpreadConstraints: SCHEDULER, resourceClaims: SCHEDULER },
+  ...{ schedulingGroup: SCHEDULER, workloadRef: SCHEDULER },
   ...{ serviceAccount: NO_API, serviceAccountName: NO_API, imagePullSecrets: 'glasspod login keeps the logins' },
   readinessGates: NO_PROBES,
   activeDeadlineSeconds: 'nothing ends a pod by its age',
   terminationGracePeriodSeconds: 'glasspod down -t says how long it waits',
   dnsConfig: 'names are resolved by the node’s own forwarder',
   subdomain: 'there is no cluster domain',
+  hostnameOverride: 'hostname says what the pod is called',
   setHostnameAsFQDN: 'there is no cluster domain',
   runtimeClassName: 'there is one runtime',
   overhead: 'there is one runtime',

@@ -23,3 +23,16 @@ describe('the two READMEs', () => {
   it('lead to the same pages', () => expect(links(chinese).sort()).toEqual(links(english).sort()))
   it('have the same number of points', () => expect(items(chinese)).toBe(items(english)))
 })
+
+describe('a change of one of them alone is seen:', () => {
+  it.each([
+    ['a heading more', levels, (text: string) => text.replace(/^## /m, '## New\n\n## ')],
+    ['a heading of another depth', levels, (text: string) => text.replace(/^## /m, '### ')],
+    ['another command', blocks, (text: string) => text.replace(/^```sh\n/m, '```sh\ntrue\n')],
+    ['another word for a name', codes, (text: string) => `${text}\n\nSee \`glasspod none\`.\n`],
+    ['another link', links, (text: string) => `${text}\n\n[more](docs/none.md)\n`],
+    ['a point more', items, (text: string) => `${text}\n- more\n`],
+  ])('%s', (_what, look, change) => {
+    expect(look(change(chinese))).not.toEqual(look(chinese))
+  })
+})

@@ -5,6 +5,7 @@ import {
   BOOT_WITH_VERSION_2,
   bootWith,
   DELEGATE,
+  parseCgroupMounts,
   readHandedDown,
   readLack,
   type Lack,
@@ -68,6 +69,17 @@ const listLacks = (available: readonly string[], directory: string): Found['lack
     WANTED.filter((name) => !available.includes(name)).map((name) => [name, readLack(name, directory)]),
   )
 
+/** Where cgroup2 would be (cgroups(7)). */
+const USUAL = '/sys/fs/cgroup'
+
+const NO_TREE: Lack = { found: 'no cgroup2 filesystem is mounted here', try: OUTSIDE }
+
+/** What version 1 has is named; of the rest nothing can be known. */
+const withoutTree = (): Found['lacks'] => {
+  const { version1 } = parseCgroupMounts(readText('/proc/self/mountinfo') ?? '')
+  return Object.fromEntries(WANTED.map((name) => [name, version1.length === 0 ? NO_TREE : readLack(name, USUAL)]))
+}
+
 /** A directory is made, filled with nothing, and removed; what was enabled for it is taken back. */
 const inTrial = (base: string): Found => {
   const before = readHandedDown(base)
@@ -95,12 +107,12 @@ const readPlace = async (host: Host): Promise<Found> => {
   if (holder?.cgroup !== undefined && holder.cgroup !== null)
     return { directory: holder.cgroup, lacks: listLacks(readHandedDown(holder.cgroup), holder.cgroup) }
   const mountPoint = parseCgroupMount(readText('/proc/self/mountinfo') ?? '')?.mountPoint
+  if (mountPoint === undefined) return { directory: undefined, reason: NO_TREE.found, lacks: withoutTree() }
   const none = (reason: string | undefined): Found => ({
     directory: undefined,
     reason,
-    lacks: mountPoint === undefined ? {} : listLacks(readControllers(mountPoint), mountPoint),
+    lacks: listLacks(readControllers(mountPoint), mountPoint),
   })
-  if (mountPoint === undefined) return none('no cgroup2 filesystem is mounted here')
   if (host.byRoot) return { ...none(undefined), directory: `${mountPoint}/glasspod` }
   const { base, reason } = readDelegation()
   if (base !== undefined && !isManaged(base, host.uid)) return inTrial(base)

@@ -4,7 +4,7 @@ import { errnoOf, Failure } from '../errors.ts'
 import { readText } from '../kernel/cgroups/files.ts'
 import { killAll, removeTree } from '../kernel/cgroups/leaf.ts'
 import { isAlive, readIdentity } from '../kernel/processes.ts'
-import { noteFile, readHolder, type HolderNote } from './launch-holder.ts'
+import { noteFile, readHolder, type HolderNote } from './holder-note.ts'
 import { readRuntimeDirectory, socketIn } from './root-directory.ts'
 import { until } from './until.ts'
 

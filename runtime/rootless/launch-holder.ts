@@ -1,51 +1,18 @@
 /** Starts the holder in its namespaces and cgroup, and keeps a note of it where the agent and later commands read it. */
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { Failure } from '../errors.ts'
 import { readMembers } from '../kernel/cgroups/leaf.ts'
-import { isAlive, readIdentity, type ProcessIdentity } from '../kernel/processes.ts'
+import { readIdentity } from '../kernel/processes.ts'
 import { launchProgram } from '../launch.ts'
 import { prepareNodeCgroup, readDelegation, type Delegation, type NodeCgroup } from './cgroup-delegation.ts'
 import { selectEnvironment, withSbin } from './environment.ts'
+import { noteFile, writeNote, type HolderNote } from './holder-note.ts'
 import { planHolderStep } from './plan-node.ts'
 import { hashRoot } from './prepare-root.ts'
 import { layout } from './root-directory.ts'
 import { readIdMap } from './subids.ts'
 import { isOurScope } from './user-manager.ts'
-
-export interface HolderNote extends ProcessIdentity {
-  /** The node's cgroup directory; null: there is none, for that reason. */
-  cgroup: string | null
-  cgroupReason?: string | undefined
-  /** Controllers of limits that cannot be had here. */
-  missingControllers: string[]
-  /** Ids 0 to mappedIds - 1 exist in the node. */
-  mappedIds: number
-  /** What unshare(1) was told of the id map. */
-  idMap: string[]
-  warnings: string[]
-}
-
-export const noteFile = (runtimeDirectory: string): string => `${runtimeDirectory}/holder.json`
-
-export const readHolder = (runtimeDirectory: string): HolderNote | undefined => {
-  try {
-    return JSON.parse(readFileSync(noteFile(runtimeDirectory), 'utf8')) as HolderNote
-  } catch {
-    return undefined
-  }
-}
-
-export const readLivingHolder = (runtimeDirectory: string): HolderNote | undefined => {
-  const note = readHolder(runtimeDirectory)
-  return note !== undefined && isAlive(note) ? note : undefined
-}
-
-const writeNote = (runtimeDirectory: string, note: HolderNote): void => {
-  const file = noteFile(runtimeDirectory)
-  writeFileSync(`${file}.tmp`, JSON.stringify(note), { mode: 0o600 })
-  renameSync(`${file}.tmp`, file)
-}
 
 /** Name of our cgroup directory and of systemd's scope. */
 export const nodeName = (root: string): string => `glasspod-${hashRoot(root)}`

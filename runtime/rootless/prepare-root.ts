@@ -18,6 +18,7 @@ import {
 } from 'node:fs'
 import { dirname } from 'node:path'
 import { errnoOf, Failure } from '../errors.ts'
+import { quoteWord } from '../spec/shell-words.ts'
 import { findForeign, layout, readRuntimeDirectory, refuseRoot, socketIn } from './root-directory.ts'
 
 const MARKER_TEXT = 'A root directory of glasspod. "glasspod system reset" removes it.\n'
@@ -49,7 +50,7 @@ export const assertOurs = (root: string): void => {
     throw new Failure(`root directory ${root} is not ours alone`, {
       id: 'root.owner',
       found: `owner uid ${uid}, mode 0${(mode & 0o777).toString(8)}; this is uid ${myUid()}`,
-      try: uid === myUid() ? `chmod 0700 ${root}` : 'another directory: --root DIR, or GLASSPOD_ROOT',
+      try: uid === myUid() ? `chmod 0700 ${quoteWord(root)}` : 'another directory: --root DIR, or GLASSPOD_ROOT',
     })
   }
   if (existsSync(marker)) return

@@ -6,6 +6,7 @@ import { lstatSync, readlinkSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { resolve } from 'node:path'
 import { errnoOf, Failure } from '../errors.ts'
+import { quoteWord } from '../spec/shell-words.ts'
 
 /** Home of the system user that root becomes (as-root.ts). */
 export const SYSTEM_HOME = '/var/lib/glasspod'
@@ -95,7 +96,7 @@ export const readRuntimeDirectory = (root: string, uid: number): string | undefi
       id: 'root.runtime-directory',
       why: 'whoever can write where the socket is could stand in for the agent',
       found,
-      try: `another root directory (--root DIR); or, if this one is yours, rm ${layout(root).run}`,
+      try: `another root directory (--root DIR); or, if this one is yours, rm ${quoteWord(layout(root).run)}`,
     })
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined

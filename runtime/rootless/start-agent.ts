@@ -5,11 +5,13 @@
 import { readFileSync, statSync } from 'node:fs'
 import { Failure } from '../errors.ts'
 import { isAlive } from '../kernel/processes.ts'
+import { quoteWord } from '../spec/shell-words.ts'
 import { agentCommand } from './agent-command.ts'
 import { installAgent } from './agent-files.ts'
 import { readDelegation } from './cgroup-delegation.ts'
 import { selectEnvironment, withSbin } from './environment.ts'
-import { launchHolder, nodeName, readLivingHolder, readUser, type HolderNote } from './launch-holder.ts'
+import { readLivingHolder, type HolderNote } from './holder-note.ts'
+import { launchHolder, nodeName, readUser } from './launch-holder.ts'
 import { discardHolder, readChildren } from './kill-node.ts'
 import { prepareRoot, resolveRuntimeDirectory } from './prepare-root.ts'
 import { layout, socketIn, type Bundle } from './root-directory.ts'
@@ -132,7 +134,7 @@ const describeFailure = ({ root, outcome, logged }: { root: string; outcome: Out
     {
       id: 'agent.start',
       found: [locked, tail].filter((text) => text !== undefined && text !== '').join('\n') || undefined,
-      try: locked === undefined ? `tail ${agentLog}` : `kill ${other}`,
+      try: locked === undefined ? `tail ${quoteWord(agentLog)}` : `kill ${other}`,
     },
   )
 }

@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { Failure } from '../errors.ts'
+import { quoteWord } from '../spec/shell-words.ts'
 
 const WAIT_SECONDS = 30
 const CONFLICT = 75
@@ -31,7 +32,7 @@ export const takeStartLock = async (file: string): Promise<() => void> => {
         new Failure(`flock ${file}: ${code === CONFLICT ? `held for ${WAIT_SECONDS} s` : `exit code ${code}`}`, {
           id: 'agent.start-lock',
           why: 'one command at a time starts the agent',
-          try: `fuser -v ${file}`,
+          try: `fuser -v ${quoteWord(file)}`,
         }),
       ),
     )

@@ -3,6 +3,7 @@
  * started without it, or some directory between the root and ours does not hand it down.
  */
 import { readFileSync } from 'node:fs'
+import { quoteWord } from '../../spec/shell-words.ts'
 import { parseWords, readText } from './files.ts'
 
 const CONTROLLERS = 'cgroup.controllers'
@@ -102,7 +103,7 @@ export const describeLack = ({ controller, mounts, cgroups, own, chain }: LackFa
   const ours = chain.findIndex(({ directory }) => /\/user@\d+\.service$/.test(directory))
   return {
     found: `the ${controller} controller is not delegated to this user: ${file} lacks it`,
-    try: ours > chain.indexOf(lacking) ? DELEGATE : `echo +${controller} | sudo tee ${file}`,
+    try: ours > chain.indexOf(lacking) ? DELEGATE : `echo +${controller} | sudo tee ${quoteWord(file)}`,
   }
 }
 

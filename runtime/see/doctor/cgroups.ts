@@ -14,9 +14,10 @@ import { parseWords } from '../../kernel/cgroups/files.ts'
 import { parseMountinfo, type MountEntry } from '../../kernel/mountinfo.ts'
 import { enableControllers, parseCgroupMount, readDelegation, WANTED } from '../../rootless/cgroup-delegation.ts'
 import { withSbin } from '../../rootless/environment.ts'
-import { readLivingHolder } from '../../rootless/launch-holder.ts'
+import { readLivingHolder } from '../../rootless/holder-note.ts'
 import { readRuntimeDirectory } from '../../rootless/root-directory.ts'
 import { findUserManager, isManaged, planScope } from '../../rootless/user-manager.ts'
+import { quoteWord } from '../../spec/shell-words.ts'
 import { attempt, describeEnd, readText, type Host } from './host.ts'
 import { bad, defineProbe, fine, type Probe } from './probe.ts'
 
@@ -89,7 +90,10 @@ const inTrial = (base: string): Found => {
     const refused = enableControllers(base, WANTED)
     const lacks = listLacks(readControllers(directory), base)
     if (refused === undefined) return { directory: base, lacks }
-    const lack = { found: refused, try: `cat ${base}/cgroup.procs  # move these processes into a directory below` }
+    const lack = {
+      found: refused,
+      try: `cat ${quoteWord(`${base}/cgroup.procs`)}  # move these processes into a directory below`,
+    }
     return { directory: base, lacks: Object.fromEntries(Object.keys(lacks).map((name) => [name, lack])) }
   } finally {
     rmdirSync(directory)

@@ -1,5 +1,6 @@
 /** Asks probes, all at once and each for a bounded time; one that needs another waits for it. */
 import { errnoOf } from '../../errors.ts'
+import { quoteWord } from '../../spec/shell-words.ts'
 import { PROGRAM_MS, type Host } from './host.ts'
 import { unasked, type Leftover, type Probe, type Severity, type Verdict } from './probe.ts'
 
@@ -35,7 +36,7 @@ const ask = async (probe: Probe, host: Host): Promise<Verdict> => {
 }
 
 const fill = (text: string, { user, uid, root }: Host): string =>
-  text.replace(/\bUSER\b/g, user ?? `${uid}`).replace(/\bROOT\b/g, root)
+  text.replace(/\bUSER\b/g, user ?? `${uid}`).replace(/\bROOT\b/g, () => quoteWord(root))
 
 const toFinding = ({ id, group, severity, title, why, advice, see }: Probe, verdict: Verdict, host: Host): Finding => {
   const facts = { id, group, title, why, found: verdict.found, see }

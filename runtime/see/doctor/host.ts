@@ -74,9 +74,15 @@ const isDirectory = (path: string): boolean => {
 export const nearestDirectory = (path: string): string =>
   isDirectory(path) || path === dirname(path) ? path : nearestDirectory(dirname(path))
 
+const SCRATCH = '.glasspod-doctor-'
+
+/** What mkdtemp(3) makes of that name, and nothing else that may stand beside a root directory. */
+export const isScratch = (name: string): boolean =>
+  name.startsWith(SCRATCH) && /^\w{6}$/.test(name.slice(SCRATCH.length))
+
 /** A directory to try things in, on the filesystem of the root directory; gone afterwards. */
 export const inScratch = async <T>(host: Pick<Host, 'root' | 'env'>, work: (directory: string) => Promise<T>) => {
-  const directory = mkdtempSync(join(nearestDirectory(host.root), '.glasspod-doctor-'))
+  const directory = mkdtempSync(join(nearestDirectory(host.root), SCRATCH))
   try {
     return await work(directory)
   } finally {

@@ -1,11 +1,12 @@
 /** What commands, agents and containers of ours left behind: nothing of it is in use, and each can be removed by hand. */
-import { existsSync, readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { existsSync, lstatSync, readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { parseMountinfo } from '../../kernel/mountinfo.ts'
 import { isAlive, readComm, readIdentity } from '../../kernel/processes.ts'
-import { readLivingHolder } from '../../rootless/launch-holder.ts'
+import { readLivingHolder } from '../../rootless/holder-note.ts'
 import { layout } from '../../rootless/root-directory.ts'
-import { nearestDirectory, readText, type Host } from './host.ts'
+import { quoteWord } from '../../spec/shell-words.ts'
+import { isScratch, nearestDirectory, readText, type Host } from './host.ts'
 import { bad, defineProbe, fine, type Leftover, type Probe, type Verdict } from './probe.ts'
 
 const list = (directory: string): string[] => {
@@ -24,7 +25,8 @@ const readLink = (path: string): string | undefined => {
   }
 }
 
-const isMine = (path: string, uid: number): boolean => statSync(path, { throwIfNoEntry: false })?.uid === uid
+/** A link is its maker's, whatever it leads to. */
+const isMine = (path: string, uid: number): boolean => lstatSync(path, { throwIfNoEntry: false })?.uid === uid
 
 /** Runtime directories of all roots of this user, by the places that rootless/prepare-root.ts chooses from. */
 const listRuntimeDirectories = ({ uid, env }: Host): string[] =>
@@ -58,7 +60,7 @@ const LEFTOVER = {
 const readDeadDirectories = (host: Host): Leftover[] =>
   listRuntimeDirectories(host)
     .filter((directory) => directory !== readLink(layout(host.root).run) && readLivingHolder(directory) === undefined)
-    .map((directory) => ({ what: directory, remove: `rm -r ${directory}` }))
+    .map((directory) => ({ what: directory, remove: `rm -r ${quoteWord(directory)}` }))
 
 export const RUNTIME_DIRECTORIES = defineProbe<readonly Leftover[]>({
   ...LEFTOVER,
@@ -128,9 +130,10 @@ const readLostCgroups = (host: Host): Leftover[] => {
     .filter((path) => isMine(path, host.uid) && !cgroups.some((used) => used === path || used.startsWith(`${path}/`)))
     .map((path) => {
       const populated = readText(`${path}/cgroup.events`)?.includes('populated 1') === true
-      const rmdir = `find ${path} -depth -type d -exec rmdir {} \\;`
+      const rmdir = `find ${quoteWord(path)} -depth -type d -exec rmdir {} \\;`
       // a cgroup is busy until the last of those that were killed has gone
-      const kill = `echo 1 > ${path}/cgroup.kill; while grep -q 'populated 1' ${path}/cgroup.events; do sleep 0.1; done`
+      const [file, events] = [quoteWord(`${path}/cgroup.kill`), quoteWord(`${path}/cgroup.events`)]
+      const kill = `echo 1 > ${file}; while grep -q 'populated 1' ${events}; do sleep 0.1; done`
       return { what: path, remove: populated ? `${kill}; ${rmdir}` : rmdir }
     })
 }
@@ -148,7 +151,10 @@ export const CGROUPS = defineProbe<readonly Leftover[]>({
 const readMounts = ({ root }: Host): Leftover[] =>
   parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8'))
     .filter(({ mountPoint }) => mountPoint.startsWith(`${root}/`))
-    .map(({ mountPoint, type }) => ({ what: `${type} at ${mountPoint}`, remove: `sudo umount ${mountPoint}` }))
+    .map(({ mountPoint, type }) => ({
+      what: `${type} at ${mountPoint}`,
+      remove: `sudo umount ${quoteWord(mountPoint)}`,
+    }))
 
 export const MOUNTS = defineProbe<readonly Leftover[]>({
   ...LEFTOVER,
@@ -169,13 +175,15 @@ const readFiles = (host: Host): Leftover[] => {
   const directory = nearestDirectory(host.root)
   const scratch = [...new Set([directory, dirname(host.root)])].flatMap((parent) =>
     list(parent)
-      .filter((name) => name.startsWith('.glasspod-doctor-'))
-      .map((name) => `${parent}/${name}`),
+      .filter(isScratch)
+      .map((name) => join(parent, name)),
   )
   // a probe of this run may have one at this moment; a leftover is older than any probe takes
   const isOld = (path: string) =>
     Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > 60_000
-  return [...programs, ...scratch.filter(isOld)].map((path) => ({ what: path, remove: `rm -r ${path}` }))
+  return [...programs, ...scratch.filter(isOld)]
+    .filter((path) => isMine(path, host.uid))
+    .map((path) => ({ what: path, remove: `rm -r ${quoteWord(path)}` }))
 }
 
 export const FILES = defineProbe<readonly Leftover[]>({

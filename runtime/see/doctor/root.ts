@@ -5,6 +5,7 @@ import { errnoOf, isFailure } from '../../errors.ts'
 import { findMount, parseMountinfo, type MountEntry } from '../../kernel/mountinfo.ts'
 import { assertOurs } from '../../rootless/prepare-root.ts'
 import type { Ended } from '../../rootless/run-program.ts'
+import { quoteWord } from '../../spec/shell-words.ts'
 import { AS_INNER_ROOT, attempt, describeEnd, inScratch, nearestDirectory, readText, type Host } from './host.ts'
 import { readMap } from './idmap.ts'
 import { FUSE } from './fuse.ts'
@@ -111,7 +112,7 @@ export const EXECUTION = defineProbe<Tried>({
   judge({ ended, mount: { point, options } }) {
     if (ended.code === 0) return fine(options.includes('nodev') ? `${point}; its nodev is no hindrance` : point)
     return options.includes('noexec')
-      ? bad(`${point} is mounted noexec`, { try: EXECUTABLE.replace('MOUNT', point) })
+      ? bad(`${point} is mounted noexec`, { try: EXECUTABLE.replace('MOUNT', () => quoteWord(point)) })
       : bad(`a script in it: ${describeEnd(ended)}`)
   },
 })

@@ -1,6 +1,6 @@
 /** Which host id an id of a user namespace is, and the other way round (user_namespaces(7)): /proc/PID/uid_map, gid_map. */
 import { readFileSync } from 'node:fs'
-import { readLivingHolder } from '../../rootless/launch-holder.ts'
+import { readLivingHolder } from '../../rootless/holder-note.ts'
 import { readRuntimeDirectory } from '../../rootless/root-directory.ts'
 import { parseSubids, SUBGID, SUBUID, type SubidRange } from '../../rootless/subid-ranges.ts'
 

@@ -93,6 +93,21 @@ test('s shows the state a page at a time, and q leads back to the step', async (
   expect(terminal.seen()).toContain('code 125')
 })
 
+test('any key stops the playing of --step=auto where it is, and a goes on', async () => {
+  const terminal = run('--step=auto:30')
+  // who plays asks nothing
+  expect(await terminal.untilSeen(/^\S+ pod\.directory .*\r\n/m)).not.toContain(QUESTION)
+  terminal.type('x')
+  await terminal.untilSeen(QUESTION)
+  // and the next stop waits as well
+  terminal.type('\r')
+  expect(await terminal.untilSeen(QUESTION)).not.toContain('pod.directory')
+  await goTo(terminal, 'process.exec')
+  terminal.type('a')
+  await terminal.child
+  expect(await terminal.untilSeen('code 0')).not.toContain(QUESTION)
+})
+
 /** What a shell says of itself; the words are not those that are typed. */
 const TYPED = 'for n in /proc/self/ns/*; do readlink $n; done; ls /; echo "over"$?\r'
 

@@ -1,7 +1,7 @@
 /** A line, typed key by key while the terminal is raw. */
 import { write } from '../output.ts'
 import { ENTER, ERASE } from './keys.ts'
-import type { Stage } from './stop.ts'
+import type { Stage } from './stage.ts'
 
 /** Tab completes a name. Undefined: there will be no more keys. Empty: not after all. */
 export const readLine = async (

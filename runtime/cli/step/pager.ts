@@ -1,7 +1,7 @@
 /** More lines than a terminal has: a page at a time, by nothing but writing lines, so that it works anywhere. */
 import { write } from '../output.ts'
 import { readSize } from '../terminal.ts'
-import type { Stage } from './stop.ts'
+import type { Stage } from './stage.ts'
 
 const ROWS = 24
 

@@ -8,7 +8,7 @@ import type { AgentStatus, Graph } from '../api.ts'
 import { quoteWord } from '../../spec/shell-words.ts'
 import type { Client } from '../client.ts'
 import { printError } from '../output.ts'
-import type { Stop } from './stop.ts'
+import type { Stop } from './stage.ts'
 
 /** As nsenter(1) calls them, and as /proc/PID/ns does; user first, it gives the right to enter the others. */
 const FLAGS = { user: 'user', ipc: 'ipc', uts: 'uts', net: 'net', cgroup: 'cgroup', mnt: 'mount', pid: 'pid' } as const

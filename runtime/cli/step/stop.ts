@@ -1,39 +1,13 @@
 /** One stop before a step: it is shown, keys are taken, and one of them decides how it goes on. */
-import type { TraceEvent } from '../api.ts'
-import type { Numbered } from '../explain/steps.ts'
-import type { View } from '../explain/text.ts'
 import { findNearest } from '../nearest.ts'
-import { write, type STDERR, type STDOUT } from '../output.ts'
-import { ENTER, LATE, type Keys } from './keys.ts'
+import { write } from '../output.ts'
+import { ENTER, LATE } from './keys.ts'
 import { readLine } from './line.ts'
 import { showPages } from './pager.ts'
 import { formatMoment, formatState, HELP, KEYS } from './screen.ts'
-
-export type Question = Extract<TraceEvent, { before: number }>
+import type { Stage, Stop } from './stage.ts'
 
 export type Decision = { go: 'on' } | { go: 'leave' } | { go: 'to'; id: string }
-
-export interface Stop {
-  question: Question
-  found: Numbered
-  /** The process that goes on here, where it is another than before. */
-  entered: string | undefined
-}
-
-/** What outlives a stop. */
-export interface Stage {
-  keys: Keys
-  view: View
-  /** Where the screens go. */
-  out: typeof STDERR | typeof STDOUT
-  /** Ids of the steps that come before the command runs, in their order. */
-  plan: () => Promise<readonly string[]>
-  /** Opens a shell where this stop is; absent where there is nothing to be in. */
-  shell?: ((stop: Stop) => Promise<void>) | undefined
-  /** It goes on by itself after so many seconds. */
-  seconds: number
-  playing: boolean
-}
 
 /** Undefined: said what is wrong. */
 const chooseTarget = async (typed: string, { plan, out }: Stage, { found }: Stop): Promise<string | undefined> => {

@@ -18,7 +18,8 @@ import { parseStep } from './options.ts'
 import { listStops, makePlan, type Plan } from './plan.ts'
 import { openRecorder, type Recorder } from './recording.ts'
 import { openShell } from './shell.ts'
-import { stopAt, type Decision, type Stage } from './stop.ts'
+import type { Stage } from './stage.ts'
+import { stopAt, type Decision } from './stop.ts'
 import { walkStops } from './walk.ts'
 
 /** What has another use of the same terminal, or does nothing that could be stopped. */

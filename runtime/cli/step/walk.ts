@@ -1,7 +1,7 @@
 /** The stops of a stream of events, one by one: of a run as it goes on, or of one that was recorded. */
 import type { TraceEvent } from '../api.ts'
 import { Steps } from '../explain/steps.ts'
-import type { Stop } from './stop.ts'
+import type { Stop } from './stage.ts'
 
 /** @param failed what is to be said of a step that could not be made. */
 export async function* walkStops(

@@ -76,6 +76,20 @@ export const fitTable = (headers: Row, rows: readonly Row[], fit: Fit): string =
   return fitTable(keep(headers), rows.map(keep), { ...fit, leave })
 }
 
+/** A table of some fields of its rows, each under its header. */
+export const tableOf = <Field extends string>(
+  columns: Readonly<Record<string, Field>>,
+  rows: readonly Readonly<Record<Field, string>>[],
+  fit: Fit,
+): string => {
+  const fields = Object.values(columns)
+  return fitTable(
+    Object.keys(columns),
+    rows.map((row) => fields.map((field) => row[field])),
+    fit,
+  )
+}
+
 /** Names and commands come from images and other people: no control character of theirs reaches the terminal. */
 export const printable = (text: string): string =>
   text.replaceAll(CONTROL, (character) => (character === '\n' ? '\\n' : '?'))

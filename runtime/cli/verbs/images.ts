@@ -3,7 +3,7 @@ import { parseFilters } from '../filters.ts'
 import { formatAge, formatSize } from '../human.ts'
 import { STDOUT, print, printJson, readColumns } from '../output.ts'
 import { parseFormat, renderTemplate } from '../template.ts'
-import { fitTable, printable, shortId } from '../table.ts'
+import { printable, shortId, tableOf } from '../table.ts'
 import { FORMAT_OR_TEMPLATE, NO_TRUNC, defineVerb } from '../verb.ts'
 
 const FILTERS = ['before', 'dangling', 'label', 'reference', 'since']
@@ -18,13 +18,19 @@ const splitNames = ({ RepoTags, RepoDigests }: ImageSummary): (readonly [reposit
   return tags.length > 0 ? tags : [[RepoDigests?.[0]?.split('@')[0] ?? NONE, NONE]]
 }
 
+const COLUMNS = {
+  REPOSITORY: 'Repository',
+  TAG: 'Tag',
+  'IMAGE ID': 'ID',
+  CREATED: 'CreatedSince',
+  SIZE: 'Size',
+} as const
+
 /** @param columns of a terminal. */
 export const formatImages = (images: readonly ImageSummary[], full: boolean, nowMs: number, columns?: number): string =>
-  fitTable(
-    ['REPOSITORY', 'TAG', 'IMAGE ID', 'CREATED', 'SIZE'],
-    images
-      .flatMap((image) => toRows(image, full, nowMs))
-      .map(({ Repository, Tag, ID, CreatedSince, Size }) => [Repository, Tag, ID, CreatedSince, Size]),
+  tableOf(
+    COLUMNS,
+    images.flatMap((image) => toRows(image, full, nowMs)),
     { columns: full ? undefined : columns, leave: ['CREATED'] },
   )
 

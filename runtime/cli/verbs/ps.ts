@@ -4,11 +4,19 @@ import { formatAge } from '../human.ts'
 import { parseFilters } from '../filters.ts'
 import { STDOUT, print, printJson, readColumns } from '../output.ts'
 import { parseFormat, renderTemplate } from '../template.ts'
-import { fitTable, printable, shortId, truncate } from '../table.ts'
+import { printable, shortId, tableOf, truncate } from '../table.ts'
 import { FORMAT_OR_TEMPLATE, NO_OPERANDS, NO_TRUNC, defineVerb } from '../verb.ts'
 
 const FILTERS = ['id', 'label', 'name', 'pod', 'status']
-const HEADERS = ['CONTAINER ID', 'IMAGE', 'COMMAND', 'CREATED', 'STATUS', 'PORTS', 'NAMES']
+const COLUMNS = {
+  'CONTAINER ID': 'ID',
+  IMAGE: 'Image',
+  COMMAND: 'Command',
+  CREATED: 'RunningFor',
+  STATUS: 'Status',
+  PORTS: 'Ports',
+  NAMES: 'Names',
+} as const
 const COMMAND_WIDTH = 20
 
 /** @param columns of a terminal. */
@@ -18,28 +26,19 @@ export const formatContainers = (
   nowMs: number,
   columns?: number,
 ): string =>
-  fitTable(
-    HEADERS,
-    containers
-      .map((container) => toFields(container, full, nowMs))
-      .map(({ ID, Image, Command, RunningFor, Status, Ports, Names }) => [
-        ID,
-        printable(Image),
-        Command,
-        RunningFor,
-        Status,
-        Ports,
-        Names,
-      ]),
+  tableOf(
+    COLUMNS,
+    containers.map((container) => toRow(container, full, nowMs)),
     { columns: full ? undefined : columns, cut: ['IMAGE', 'COMMAND'], leave: ['CREATED', 'COMMAND'] },
   )
 
-/** What a template may name: all that `--format json` has, and docker's words for what the table shows. */
-const toFields = (container: ContainerSummary, full: boolean, nowMs: number) => {
-  const { Id, Command, Created, Status, State, Ports, Names } = container
+/** What a template may name: the columns of the table by docker's words, and what else `--format json` has. */
+const toRow = (container: ContainerSummary, full: boolean, nowMs: number) => {
+  const { Id, Image, Command, Created, Status, State, Ports, Names } = container
   return {
     ...container,
     ID: full ? Id : shortId(Id),
+    Image: printable(Image),
     Command: `"${full ? printable(Command) : truncate(printable(Command), COMMAND_WIDTH)}"`,
     RunningFor: formatAge(Created, nowMs),
     Status: Status || State,
@@ -66,7 +65,7 @@ export const verb = defineVerb({
     const containers = await (await agent()).get<ContainerSummary[]>('/containers/json', { all, filters })
     if (format === 'json') return printJson(containers)
     if (typeof format !== 'string') {
-      for (const container of containers) print(renderTemplate(format, toFields(container, full, Date.now())))
+      for (const container of containers) print(renderTemplate(format, toRow(container, full, Date.now())))
       return
     }
     if (!quiet) return print(formatContainers(containers, full, Date.now(), readColumns(STDOUT)))

@@ -13,7 +13,7 @@ export interface FetchedManifest {
 export interface ImageSource {
   /** For sentences: `registry docker.io`, `oci:/tmp/x`. */
   readonly what: string
-  /** Where the image's manifest is, or one of its blobs: as a URL, or in the source's own words. */
+  /** Where the image's manifest is, or one of its blobs: as a URL, or as a path that a shell would have. */
   where(blob?: Digest): string
   /** The image itself without a descriptor, else a manifest or index that it leads to. @throws Failure. */
   fetchManifest(descriptor: Descriptor | undefined, signal?: AbortSignal): Promise<FetchedManifest>

@@ -39,8 +39,9 @@ export interface TakeOptions extends UnpackOptions {
   readonly around?: <T>(part: TakePart, work: () => Promise<T>) => Promise<T>
 }
 
-/** A part of it, with what is known before it is done. */
+/** A part of it, with what is known before it is done; an archive comes whole before the others. */
 export type TakePart =
+  | { readonly part: 'archive' }
   | { readonly part: 'manifest' | 'config'; readonly from: string }
   | { readonly part: 'layers'; readonly layers: readonly { from: string; diffId: Digest }[] }
   | { readonly part: 'name'; readonly name: string; readonly digest: Digest }
@@ -50,6 +51,8 @@ export interface Taken extends Losses {
   /** False when this very manifest was here already. */
   readonly isNew: boolean
 }
+
+export const atOnce: NonNullable<TakeOptions['around']> = (_, work) => work()
 
 /** Of one image, and of all that are on their way. */
 const LAYERS_AT_ONCE = 3
@@ -80,7 +83,7 @@ export const takeImage = async (
 ): Promise<Taken> => {
   const job = { store, source, options, shared: options.shared ?? new SharedTakes() }
   const wanted = options.platform ?? hostPlatform()
-  const around: NonNullable<TakeOptions['around']> = options.around ?? ((_, work) => work())
+  const { around = atOnce } = options
   const {
     descriptor,
     bytes,

@@ -15,7 +15,6 @@ export interface Place {
 
 export type Transport = { readonly transport: 'docker' | 'docker-daemon'; readonly name: string } | Place
 
-const REGISTRY = 'docker://'
 const PATTERN = /^(docker:\/\/|docker-daemon:|docker-archive:|oci-archive:|oci:|dir:)(.*)$/s
 
 /** Of a layout (opencontainers/image-spec, annotations.md: org.opencontainers.image.ref.name). */
@@ -41,9 +40,6 @@ export const parseTransport = (text: string): Transport => {
   const isName = transport === 'docker-archive' || PLACE_IN_LIST.test(reference) || LAYOUT_NAME.test(reference)
   return isName ? { transport, path, reference } : refuse(`${reference} is no name in a layout`, `${prefix}${path}:1.0`)
 }
-
-/** Whether it comes from elsewhere than a registry. What names no image there is for parseTransport to refuse. */
-export const isElsewhere = (text: string): boolean => (PATTERN.exec(text)?.[1] ?? REGISTRY) !== REGISTRY
 
 export const isPlace = (transport: Transport): transport is Place => 'path' in transport
 

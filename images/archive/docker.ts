@@ -8,7 +8,7 @@ import { detectCompression } from '../layer/decompress.ts'
 import type { Descriptor } from '../manifest.ts'
 import { OCI_CONFIG, OCI_LAYER, OCI_MANIFEST } from '../media-types.ts'
 import type { ImageSource } from '../source.ts'
-import { badArchive, type StagedFiles } from './stage.ts'
+import { badArchive, STAGED, type StagedFiles } from './stage.ts'
 
 interface Told {
   /** Names of files in the archive. */
@@ -49,10 +49,15 @@ const makeManifest = async (
 
 export const openDockerImage = (files: StagedFiles, told: Told): ImageSource => {
   let made: ReturnType<typeof makeManifest> | undefined
-  const manifest = () => (made ??= makeManifest(files, told))
+  let known: ReadonlyMap<Digest, string> = new Map()
+  const manifest = async () => {
+    const { bytes, paths } = await (made ??= makeManifest(files, told))
+    known = paths
+    return { bytes, paths }
+  }
   return {
     what: 'docker-archive',
-    where: (blob) => `docker-archive${blob === undefined ? '' : `/${blob}`}`,
+    where: (blob) => `${STAGED}/${blob === undefined ? 'manifest.json' : (known.get(blob) ?? blob)}`,
     fetchManifest: async () => {
       const { bytes } = await manifest()
       return { bytes, digest: digestOf(bytes), contentType: OCI_MANIFEST }

@@ -2,7 +2,7 @@
 import { Failure } from '../../runtime/errors.ts'
 import { formatReference, parseReference } from '../reference.ts'
 import type { Store } from '../store/store.ts'
-import { takeImage, type Taken, type TakeOptions } from '../take-image.ts'
+import { atOnce, takeImage, type Taken, type TakeOptions } from '../take-image.ts'
 import { openArchive, type ArchivedImage, type ArchiveForm, type OpenedArchive } from './open.ts'
 import { badArchive, StagedFiles } from './stage.ts'
 
@@ -67,7 +67,8 @@ export const loadImages = async (
   chunks: AsyncIterable<Uint8Array>,
   options: LoadOptions,
 ): Promise<readonly Loaded[]> => {
-  const files = await StagedFiles.read(store.directory, chunks)
+  const { around = atOnce } = options
+  const files = await around({ part: 'archive' }, () => StagedFiles.read(store.directory, chunks))
   try {
     const loaded: Loaded[] = []
     for (const { source, names } of select(await openArchive(files), options))

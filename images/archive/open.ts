@@ -7,7 +7,7 @@ import { formatReference, hasRegistry, parseReference } from '../reference.ts'
 import type { ImageSource } from '../source.ts'
 import { NAME_ANNOTATION } from '../store/layout-index.ts'
 import { openDockerImage } from './docker.ts'
-import { badArchive, type StagedFiles } from './stage.ts'
+import { badArchive, STAGED, type StagedFiles } from './stage.ts'
 
 export type ArchiveForm = 'docker-archive' | 'oci-archive' | 'dir'
 
@@ -56,7 +56,7 @@ const makeSource = (
   }
   return {
     what,
-    where: (blob) => `${what}${blob === undefined ? '' : `/${pathOf(blob)}`}`,
+    where: (blob) => `${STAGED}/${blob === undefined ? (top === 'manifest.json' ? top : 'index.json') : pathOf(blob)}`,
     fetchManifest: async (descriptor) => {
       if (descriptor === undefined && top === 'manifest.json') return readManifest(top, '')
       const wanted = descriptor ?? (top as Descriptor)

@@ -12,6 +12,9 @@ import { openTar } from '../layer/tar-reader.ts'
 import { temporaryName } from '../store/atomic-file.ts'
 import { writeWhole } from '../store/write-whole.ts'
 
+/** What its directory is called, in the words of a shell. */
+export const STAGED = '$ARCHIVE'
+
 interface StagedFile {
   readonly path: string
   size: number

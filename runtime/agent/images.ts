@@ -5,12 +5,14 @@ import type { Store } from '../../images/store/store.ts'
 import type { Image } from '../../images/image.ts'
 import { overlayLayers } from '../../images/snapshot.ts'
 import type { UnpackOptions } from '../../images/layer/unpack.ts'
+import type { Transport } from '../../images/transport.ts'
 import { applyMarks } from '../apply-marks.ts'
 import type { TakeOptions, TakePart } from '../../images/take-image.ts'
 import { errnoOf, Failure } from '../errors.ts'
 import { executeSteps, type Watch } from '../execute.ts'
-import { planImageConfig, planImageName, planLayers, planManifest } from '../plan/pull.ts'
+import { ARCHIVE, planArchive, planImageConfig, planImageName, planLayers, planManifest } from '../plan/pull.ts'
 import type { Step } from '../plan/step.ts'
+import { quoteWord } from '../spec/shell-words.ts'
 import type { Node } from './node.ts'
 
 /** Changes whenever a file does; empty where there is none. */
@@ -116,6 +118,8 @@ export class Images {
   around(watch: Watch | undefined): NonNullable<TakeOptions['around']> {
     const plan = (part: TakePart): Step => {
       switch (part.part) {
+        case 'archive':
+          return planArchive(this.node.paths.images)
         case 'manifest':
           return planManifest(part.from)
         case 'config':
@@ -137,7 +141,7 @@ export class Images {
     }
   }
 
-  /** What a pull would do; nothing is asked of any registry. */
+  /** What a pull would do; nothing is asked of any registry, and no archive is opened. */
   async planPull(word: string): Promise<Step[]> {
     const [{ expandName }, { readRegistriesConf }, { placesOf }, { whereAt }, { formatReference }, { parseTransport }] =
       await Promise.all([
@@ -149,18 +153,13 @@ export class Images {
         import('../../images/transport.ts'),
       ])
     const transport = parseTransport(word)
-    if (transport.transport !== 'docker')
-      throw new Failure('explain tells of pulls from a registry', {
-        id: 'explain.transport',
-        try: 'glasspod explain pull REGISTRY/IMAGE',
-        status: 400,
-      })
+    if (transport.transport !== 'docker') return this.planArchived(transport)
+    const { layers, images } = this.node.paths
     const conf = await readRegistriesConf({ env: process.env })
     const [reference] = expandName(transport.name, conf)
     const [place] = reference === undefined ? [] : placesOf(conf, reference)
     if (reference === undefined || place === undefined) return []
     const where = (blob?: string) => whereAt(place, reference, blob)
-    const { layers, images } = this.node.paths
     return [
       planManifest(where()),
       planImageConfig(where('$CONFIG')),
@@ -169,10 +168,29 @@ export class Images {
     ]
   }
 
+  private planArchived(transport: Transport): Step[] {
+    const { layers, images } = this.node.paths
+    const isLayout = transport.transport.startsWith('oci')
+    return [
+      planArchive(images, fillOf(transport)),
+      planManifest(`${ARCHIVE}/${isLayout ? 'index.json' : 'manifest.json'}`),
+      planImageConfig(`${ARCHIVE}/$CONFIG`),
+      planLayers([{ from: `${ARCHIVE}/$LAYER`, diffId: '$DIFF_ID' }], layers),
+      planImageName('$NAME', '$MANIFEST', images),
+    ]
+  }
+
   /** Close to a clean end: lets another agent have the store. */
   async close(): Promise<void> {
     if (this.opened !== undefined) await (await this.opened).close()
   }
+}
+
+/** How a shell would come to what is sent. */
+const fillOf = (transport: Transport): string => {
+  if ('name' in transport) return `docker save ${quoteWord(transport.name)} | tar -x -C ${ARCHIVE}`
+  const path = quoteWord(transport.path)
+  return transport.transport.endsWith('-archive') ? `tar -x -f ${path} -C ${ARCHIVE}` : `cp -a ${path}/. ${ARCHIVE}`
 }
 
 /** More than any passwd or group file needs. */

@@ -1,33 +1,71 @@
 /** The steps of a pull, each planned when what it needs is known: the manifest names the layers. */
+import { quoteAround } from '../spec/shell-words.ts'
 import type { Step } from './step.ts'
 
 export interface PulledLayer {
-  /** Its URL. */
+  /** Its URL, or its place in an archive. */
   from: string
   /** Digest of the unpacked tar: the name of its directory. */
   diffId: string
 }
 
-export const planManifest = (url: string): Step => ({
+/** The directory in which an archive is while its images are taken from it. */
+export const ARCHIVE = '$ARCHIVE'
+
+const isUrl = (from: string): boolean => /^https?:/.test(from)
+
+/** @param fill how a shell would fill the directory; without, from what a client sends */
+export const planArchive = (layout: string, fill = `tar -x -C ${ARCHIVE}`): Step => ({
   kind: 'call',
-  id: 'image.manifest',
-  why: 'What does the name stand for today? An index leads on to the manifest of this machine’s platform.',
-  man: 'curl(1)',
+  id: 'image.archive',
+  why: 'An archive comes once and in its own order: it is kept until it is whole, as its manifest may be its last file.',
+  man: 'tar(1)',
+  see: `ls ${layout}`,
+  undo: {
+    kind: 'call',
+    id: 'image.archive',
+    why: 'What was of use is in the store by then.',
+    man: 'unlink(2)',
+    effect: 'image.part',
+    input: {},
+    shell: `rm -r ${ARCHIVE}`,
+  },
   effect: 'image.part',
-  input: { url },
-  shell: `curl -fsSL -H 'Accept: application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json' ${url}`,
+  input: {},
+  shell: `ARCHIVE=$(mktemp -d ${layout}/incoming.XXXXXX)\n${fill}`,
 })
 
-export const planImageConfig = (url: string): Step => ({
+const ACCEPT = "-H 'Accept: application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json'"
+
+/** `from`: as of a layer. */
+export const planManifest = (from: string): Step => ({
+  kind: 'call',
+  id: 'image.manifest',
+  why: isUrl(from)
+    ? 'What does the name stand for today? An index leads on to the manifest of this machine’s platform.'
+    : 'What is in it? An index leads on to the manifest of this machine’s platform.',
+  man: isUrl(from) ? 'curl(1)' : 'cat(1)',
+  effect: 'image.part',
+  input: { from },
+  shell: isUrl(from) ? `curl -fsSL ${ACCEPT} ${from}` : `cat ${quoteAround(from)}`,
+})
+
+export const planImageConfig = (from: string): Step => ({
   kind: 'call',
   id: 'image.config',
   why: 'The image’s command, variables and user, and the digests that its unpacked layers must have.',
-  man: 'curl(1)',
+  man: isUrl(from) ? 'curl(1)' : 'cat(1)',
   see: 'glasspod inspect IMAGE',
   effect: 'image.part',
-  input: { url },
-  shell: `curl -fsSL ${url}`,
+  input: { from },
+  shell: isUrl(from) ? `curl -fsSL ${from}` : `cat ${quoteAround(from)}`,
 })
+
+/** tar(1) finds out by itself how a file is packed. */
+const unpack = (from: string, directory: string): string =>
+  isUrl(from)
+    ? `curl -fsSL ${from} | gunzip | tar -x -C ${directory}`
+    : `tar -x -f ${quoteAround(from)} -C ${directory}`
 
 export const planLayers = (layers: readonly PulledLayer[], directory: string): Step => ({
   kind: 'call',
@@ -45,10 +83,8 @@ export const planLayers = (layers: readonly PulledLayer[], directory: string): S
     shell: 'glasspod rmi IMAGE',
   },
   effect: 'image.part',
-  input: { urls: layers.map(({ from }) => from) },
-  shell: layers
-    .map(({ from, diffId }) => `curl -fsSL ${from} | gunzip | tar -x -C ${directory}/${diffId.replace(/^sha256:/, '')}`)
-    .join('\n'),
+  input: { from: layers.map(({ from }) => from) },
+  shell: layers.map(({ from, diffId }) => unpack(from, `${directory}/${diffId.replace(/^sha256:/, '')}`)).join('\n'),
 })
 
 export const planImageName = (name: string, digest: string, layout: string): Step => ({

@@ -3,7 +3,7 @@ import type { Call } from '../init/call.ts'
 import { groupCalls } from '../plan/groups.ts'
 import type { Arg, Step } from '../plan/step.ts'
 import { formatCall } from '../plan/strace.ts'
-import { quoteWord } from '../spec/shell-words.ts'
+import { quoteAround } from '../spec/shell-words.ts'
 import { signalName } from '../spec/signals.ts'
 import { undoOf } from './undo.ts'
 
@@ -42,7 +42,7 @@ const variable = (id: string): string => `$${id.replace(/[^a-z0-9]+/gi, '_').toU
 
 const formatArg = (arg: Arg): string => {
   if (typeof arg !== 'string') return arg.text?.(variable(arg.from)) ?? variable(arg.from)
-  return /^[\w@%+=:,./$-]+$/.test(arg) ? arg : quoteWord(arg)
+  return quoteAround(arg)
 }
 
 export const formatStep = (step: Step): string => {

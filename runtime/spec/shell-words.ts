@@ -5,6 +5,9 @@ const PLAIN = /^[\w@%+=:,./-]+$/
 /** As it may be typed: a word that a shell would split or expand is quoted. */
 export const quoteWord = (text: string): string => (PLAIN.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`)
 
+/** The same where names of variables are left for the shell to fill in. */
+export const quoteAround = (text: string): string => (/^[\w@%+=:,./$-]+$/.test(text) ? text : quoteWord(text))
+
 /** A quote that is not closed is no word. */
 const WORD = /(?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+/gsy
 const QUOTED = /"((?:[^"\\]|\\.)*)"|'([^']*)'|\\(.)/gs

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { execa } from 'execa'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { ExplainedStep } from '../../runtime/see/explain.ts'
 import { makeRoot, type TestRoot } from '../fixtures/glasspod.ts'
 import { until } from '../fixtures/glasspod-until.ts'
 
@@ -61,6 +62,42 @@ describe('transports', () => {
       await clear()
     },
   )
+
+  test.each(['dir:', 'oci:', 'oci-archive:', 'docker-archive:'])(
+    'of %s a pull is explained before and as it happens, in the same steps',
+    async (prefix) => {
+      const place = `${prefix}${at("it's there")}`
+      await root.ok(['push', '-q', root.image, place])
+      const told = JSON.parse(await root.ok(['explain', '--format', 'json', 'pull', place])) as ExplainedStep[]
+      expect(told.map(({ id }) => id)).toEqual([
+        'image.archive',
+        'image.manifest',
+        'image.config',
+        'image.layers',
+        'image.name',
+      ])
+      // the command that would fill it does, and has what the next one reads
+      const fill = told[0]?.text.replace(/^ARCHIVE=.*\n/, 'ARCHIVE=$(mktemp -d)\n') ?? ''
+      const read = `${fill}\n${told[1]?.text} >/dev/null; echo "code $?"; rm -r $ARCHIVE`
+      expect(execFileSync('sh', ['-euc', read], { encoding: 'utf8' })).toBe('code 0\n')
+      const { exitCode, stdout, stderr } = await root.glasspod(['pull', '--explain', '--format', 'json', place])
+      expect([exitCode, stdout]).toEqual([0, image.Id])
+      const made = stderr
+        .split('\n')
+        .flatMap((line) =>
+          /^{.*"steps":/.exec(line) === null ? [] : (JSON.parse(line) as { steps: ExplainedStep[] }).steps,
+        )
+      expect(made.map(({ id }) => id)).toEqual(told.map(({ id }) => id))
+      const files = made.flatMap(({ text }) => text.match(/\$ARCHIVE\/\S+/g) ?? [])
+      expect(files.length).toBeGreaterThan(2)
+      expect(files.filter((name) => name.includes('sha256:'))).toEqual([])
+    },
+  )
+
+  test('explain pull of a docker daemon asks none', async () => {
+    const told = await root.ok(['explain', 'pull', 'docker-daemon:busybox:1'])
+    expect(told).toContain('docker save busybox:1 | tar -x -C $ARCHIVE')
+  })
 
   test('how far it has come is told, unless nobody wants to know', async () => {
     const pushed = await root.glasspod(['push', root.image, `oci-archive:${at('a.tar')}`])
@@ -157,8 +194,8 @@ describe('transports', () => {
       [['pull', `oci-archive:${at('nothing')}`], 'nothing: ENOENT'],
       [['pull', `docker-archive:${at('full')}`], 'full is a directory'],
       [['pull', `oci-archive:${at('file')}`], 'layer is damaged|archive is'],
-      [['pull', '--explain', `oci:${at('full')}`], 'tells of pulls from a registry'],
-      [['explain', 'pull', `oci:${at('full')}`], 'tells of pulls from a registry'],
+      [['pull', '--explain', `oci:${at('full')}`], 'full has no image'],
+      [['explain', 'pull', 'oci:'], 'the path is missing'],
     ] as const) {
       const { exitCode, stderr } = await root.glasspod(args)
       expect([args, exitCode, stderr]).toEqual([args, 125, expect.stringMatching(words)])

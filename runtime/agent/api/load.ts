@@ -58,6 +58,7 @@ export const answerLoad = (agent: Agent, request: Request): Promise<void> =>
     await loadInto(agent, tellReceived(receive(raw), line), {
       line,
       signal,
+      around: agent.images.around(agent.traces.find(query.get('trace'))),
       squash: isTrue(query.get('squash')),
       single: isTrue(query.get('single')),
       ...(platform !== '' && { platform: parsePlatform(platform) }),

@@ -1,10 +1,9 @@
-import { formOf, isElsewhere, isPlace, parseTransport, type Place } from '../../../images/transport.ts'
+import { formOf, isPlace, parseTransport, type Place } from '../../../images/transport.ts'
 import type { PullEvent } from '../api.ts'
 import { openSource } from '../archive/place.ts'
 import type { Client, Query } from '../client.ts'
-import { EXPLAIN_OPTIONS, parseExplain } from '../explain/options.ts'
+import { EXPLAIN_OPTIONS } from '../explain/options.ts'
 import { openLogins } from '../logins.ts'
-import { badFlag } from '../options.ts'
 import { print } from '../output.ts'
 import { pullImage, type Pull } from '../pull.ts'
 import { reportError } from '../report.ts'
@@ -60,8 +59,6 @@ export const verb = defineVerb({
   operands: { usage: '[TRANSPORT:]IMAGE [[TRANSPORT:]IMAGE...]', min: 1, max: Infinity },
   example: 'glasspod pull busybox:1.36',
   async run({ options, operands, agent }) {
-    if (parseExplain(options) !== undefined && operands.some(isElsewhere))
-      throw badFlag('--explain tells of pulls from a registry', 'glasspod pull --explain REGISTRY/IMAGE')
     const { platform, quiet, squash, authfile } = options
     const settings = { platform, quiet, squash, logins: openLogins(authfile) }
     const fetches = await Promise.all(operands.map((text) => planFetch(text, settings)))

@@ -1,5 +1,5 @@
 /** Runs a plan: each step in order; if one fails, what is done is undone in reverse, and the error says all of it. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { errnoOf, Failure, isFailure } from './errors.ts'
 import { launchProgram, leftAt, type Launch } from './launch.ts'
@@ -105,7 +105,7 @@ const executeStep = async (
     case 'mkdir':
     case 'write':
       try {
-        if (step.kind === 'mkdir') mkdirSync(step.path, { recursive: true, mode: step.mode ?? 0o755 })
+        if (step.kind === 'mkdir') makeDirectory(step)
         else writeFileSync(step.path, step.value, { mode: 0o600 })
       } catch (error) {
         throw nameFailure(step, error)
@@ -130,6 +130,12 @@ const executeStep = async (
       return effect(step.input)
     }
   }
+}
+
+/** As mkdir(1) does it: a mode that is asked for is not less by the umask, and a directory that is there keeps its own. */
+const makeDirectory = ({ path, mode }: Extract<Step, { kind: 'mkdir' }>): void => {
+  const made = mkdirSync(path, { recursive: true, mode: mode ?? 0o755 })
+  if (made !== undefined && mode !== undefined) chmodSync(path, mode)
 }
 
 /** What the system answered is the user's to know: a full disk, a value that the kernel does not take. */

@@ -7,10 +7,13 @@ import { hostArch } from '../init/program.ts'
 import { findMount, parseMountinfo } from '../kernel/mountinfo.ts'
 import type { RootTree } from '../kernel/rootfs.ts'
 import { planFilter } from '../kernel/seccomp/filter.ts'
+import type { MissingPath } from '../plan/host-path.ts'
 import { planConfig } from '../spec/config.ts'
 import type { OciConfig, OciMount } from '../spec/oci.ts'
+import { quoteWord } from '../spec/shell-words.ts'
 import { readLayeredFile } from './images.ts'
 import { hostResources } from './limits.ts'
+import { shortId } from './naming.ts'
 import type { Node } from './node.ts'
 import type { Pods } from './pods.ts'
 import type { ContainerRecord, PodRecord } from './records.ts'
@@ -22,7 +25,11 @@ export interface BundleInput {
   pod: PodRecord
   container: ContainerRecord
   image: Image
+  /** Sources of its volumes that will be there when it starts. */
+  comes?: Coming
 }
+
+export type Coming = ReadonlyMap<string, MissingPath['kind']>
 
 /** Directories of the root, the container's own first. A copy has all, and what is deleted there is in no other. */
 export const rootDirectories = (node: Node, container: ContainerRecord, image: Pick<Image, 'layers'>): string[] => {
@@ -31,7 +38,7 @@ export const rootDirectories = (node: Node, container: ContainerRecord, image: P
   return [own, ...overlayLayers({ layersDirectory: node.paths.layers }, image)]
 }
 
-export const buildConfig = ({ node, pods, pod, container, image }: BundleInput): OciConfig => {
+export const buildConfig = ({ node, pods, pod, container, image, comes }: BundleInput): OciConfig => {
   const directories = rootDirectories(node, container, image)
   const { config } = image
   const cgroup = pods.cgroup(pod)
@@ -45,10 +52,10 @@ export const buildConfig = ({ node, pods, pod, container, image }: BundleInput):
     namespaces: pods.namespaces(pod),
     hasCgroup: true,
     podMounts: pods.mounts(pod),
-    cgroupsPath: cgroup === undefined ? undefined : `${cgroup}/${container.id.slice(0, 12)}`,
+    cgroupsPath: cgroup === undefined ? undefined : `${cgroup}/${shortId(container.id)}`,
     machine: { arch: hostArch(), kernel: node.kernel },
   })
-  checkVolumes(result, pods.mounts(pod))
+  checkVolumes(result, pods.mounts(pod), comes)
   checkIds(node, result)
   // Compiled now, so that what is wrong with a profile is said before anything exists; the plan finds it again.
   if (result.linux.seccomp !== undefined) planFilter(result.linux.seccomp, hostArch())
@@ -71,14 +78,14 @@ export const planRoot = (node: Node, container: ContainerRecord, image: Pick<Ima
 }
 
 /** The pod's own are made when it starts. */
-const checkVolumes = ({ mounts }: OciConfig, podMounts: readonly OciMount[]): void => {
+const checkVolumes = ({ mounts }: OciConfig, podMounts: readonly OciMount[], comes?: Coming): void => {
   const own = new Set(podMounts.map(({ source }) => source))
   for (const { type, source, destination, options } of mounts) {
-    if (type !== 'bind' || own.has(source)) continue
+    if (type !== 'bind' || own.has(source) || comes?.has(source) === true) continue
     if (statSync(source, { throwIfNoEntry: false }) === undefined)
       throw new Failure(`volume source ${source}: no such file or directory`, {
         id: 'volumes.source',
-        try: `mkdir -p ${source}`,
+        try: `mkdir -p ${quoteWord(source)}`,
         exitCode: 125,
         status: 400,
       })

@@ -5,6 +5,9 @@ import { Failure } from '../errors.ts'
 export const newId = (): string => randomBytes(32).toString('hex')
 export const ID = /^[0-9a-f]{64}$/
 
+/** As directories are called by it; one that is only imagined is a variable of a shell, and stays whole. */
+export const shortId = (id: string): string => (id.startsWith('$') ? id : id.slice(0, 12))
+
 const FIRST = [
   'brave',
   'calm',

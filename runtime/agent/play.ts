@@ -1,10 +1,15 @@
 /** Pods from manifests: checked whole, then made whole, or not at all. */
-import { chmodSync, lstatSync, mkdirSync, statSync, writeFileSync, type Stats } from 'node:fs'
-import { errnoOf, Failure } from '../errors.ts'
-import type { Watch } from '../execute.ts'
+import { existsSync, lstatSync, statSync, type Stats } from 'node:fs'
+import { rm, rmdir, stat, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { errnoOf, Failure, isFailure } from '../errors.ts'
+import { executeSteps, undoSteps, type Execution, type Watch } from '../execute.ts'
+import { planHostPath, type MissingPath } from '../plan/host-path.ts'
+import type { Step } from '../plan/step.ts'
 import type { PodManifest } from '../spec/manifest/pod.ts'
 import { containerName, planContainerBody, planPodRequest } from '../spec/manifest/request.ts'
 import type { HostPathType, Volume } from '../spec/manifest/volumes.ts'
+import { quoteWord } from '../spec/shell-words.ts'
 import type { Agent } from './agent.ts'
 import type { Container } from './containers.ts'
 import { removePod, stopPod } from './pod-end.ts'
@@ -45,8 +50,12 @@ const IS: Record<Exclude<HostPathType, ''>, (stats: Stats) => boolean> = {
   Socket: (stats) => stats.isSocket(),
 }
 
-/** True: it is to be made. @throws {Failure} `play.host-path` */
-const checkHostPath = ({ path, type, place }: Extract<Volume, { kind: 'hostPath' }>): boolean => {
+/** The path and what above it there is not, the uppermost first. */
+const listAbsent = (path: string): MissingPath[] =>
+  existsSync(path) ? [] : [...listAbsent(dirname(path)), { kind: 'directory', path }]
+
+/** What is to be made for it, from above. @throws {Failure} `play.host-path` */
+const checkHostPath = ({ path, type, place }: Extract<Volume, { kind: 'hostPath' }>): MissingPath[] => {
   const wrong = (what: string, advice: string) =>
     new Failure(`${place}.hostPath: ${path} ${what}`, { id: 'play.host-path', try: advice, status: 400, exitCode: 125 })
   let stats: Stats
@@ -55,55 +64,65 @@ const checkHostPath = ({ path, type, place }: Extract<Volume, { kind: 'hostPath'
   } catch (error) {
     const code = errnoOf(error)
     const isDangling = lstatSync(path, { throwIfNoEntry: false }) !== undefined
-    if (code === 'ENOENT' && !isDangling && (type === 'DirectoryOrCreate' || type === 'FileOrCreate')) return true
+    if (code === 'ENOENT' && !isDangling && type === 'FileOrCreate') return [{ kind: 'file', path }]
+    if (code === 'ENOENT' && !isDangling && type === 'DirectoryOrCreate') return listAbsent(path)
     throw wrong(
       `cannot be seen: ${code ?? String(error)}`,
-      code === 'ENOENT' ? 'type: DirectoryOrCreate' : `ls -ld ${path}`,
+      code === 'ENOENT' ? 'type: DirectoryOrCreate' : `ls -ld ${quoteWord(path)}`,
     )
   }
-  if (type !== '' && !IS[type](stats)) throw wrong(`is no ${type.replace('OrCreate', '')}`, `ls -ld ${path}`)
-  return false
+  if (type !== '' && !IS[type](stats)) throw wrong(`is no ${type.replace('OrCreate', '')}`, `ls -ld ${quoteWord(path)}`)
+  return []
 }
 
-/** As a kubelet makes them. */
-const makeHostPath = ({ path, type, place }: Extract<Volume, { kind: 'hostPath' }>): void => {
+/** A file that is there stays as it is, and nothing is taken back that is not empty. */
+const HOST_PATHS: Execution = {
+  effects: {
+    'play.file': async ({ path }) => {
+      await writeFile(String(path), '', { flag: 'a', mode: 0o644 })
+      return undefined
+    },
+    'play.remove': async ({ kind, path }) => {
+      await removeEmpty(kind === 'file', String(path))
+      return undefined
+    },
+  },
+}
+
+const removeEmpty = async (isFile: boolean, path: string): Promise<void> => {
   try {
-    if (type === 'DirectoryOrCreate') mkdirSync(path, { recursive: true, mode: 0o755 })
-    else writeFileSync(path, '', { flag: 'a', mode: 0o644 })
+    if (!isFile) await rmdir(path)
+    else if ((await stat(path)).size === 0) await rm(path)
   } catch (error) {
-    throw new Failure(
-      `${place}.hostPath: make ${path}: ${errnoOf(error) ?? String(error)}`,
-      { id: 'play.host-path', try: 'a path that this user may write', status: 400, exitCode: 125 },
-      { cause: error },
-    )
+    if (!['ENOENT', 'ENOTEMPTY'].includes(errnoOf(error) ?? '')) throw error
+  }
+}
+
+const makeHostPaths = async (steps: readonly Step[], watch?: Watch): Promise<void> => {
+  try {
+    await executeSteps(steps, { ...HOST_PATHS, watch })
+  } catch (error) {
+    const said = error instanceof Error ? error.message : String(error)
+    const facts = isFailure(error) ? error.facts : { id: 'play.host-path' }
+    const wrong = { ...facts, try: 'a path that this user may write', status: 400, exitCode: 125 }
+    throw new Failure(`hostPath: ${said}`, wrong, { cause: error })
   }
 }
 
 const hostPathsOf = ({ volumes }: PodManifest) =>
   volumes.flatMap((volume) => (volume.kind === 'hostPath' ? [volume] : []))
 
-/** Everybody who shares it may write it, whoever they are: as a kubelet makes it. */
-const EMPTY_DIR_MODE = 0o777
-
 const makePod = async (agent: Agent, manifest: PodManifest, made: Played[], watch?: Watch): Promise<void> => {
   const pod = await agent.pods.create(planPodRequest(manifest), watch)
   const played: Played = { pod, containers: [] }
   made.push(played)
-  const directory = agent.pods.volumes(pod)
-  mkdirSync(directory, { mode: 0o700 })
-  for (const volume of manifest.volumes)
-    if (volume.kind === 'emptyDir' && volume.memory === undefined) {
-      mkdirSync(`${directory}/${volume.name}`)
-      // mkdir(2) takes the umask off
-      chmodSync(`${directory}/${volume.name}`, EMPTY_DIR_MODE)
-    }
   const { driver } = await agent.storage.chosen()
   await agent.pods.start(pod, watch)
   for (const container of manifest.containers) {
     const image = await agent.images.findUnpacked(container.image)
     const options = { name: containerName(manifest, container), pod: pod.id, driver, watch }
     played.containers.push(
-      await agent.containers.create(planContainerBody(manifest, container, directory), image, options),
+      await agent.containers.create(planContainerBody(manifest, container, agent.pods.volumes(pod)), image, options),
     )
   }
   for (const container of played.containers) await agent.supervisor.start(container, watch)
@@ -123,7 +142,7 @@ const checkManifest = async (agent: Agent, manifest: PodManifest): Promise<void>
 export const checkPlay = async (agent: Agent, manifests: readonly PodManifest[], replace: boolean) => {
   const replaced = replace ? manifests.flatMap(({ name }) => named(agent, name) ?? []) : []
   refuseTaken(agent, manifests, replaced)
-  const missing = manifests.flatMap(hostPathsOf).filter(checkHostPath)
+  const missing = manifests.flatMap(hostPathsOf).flatMap(checkHostPath)
   for (const manifest of manifests) await checkManifest(agent, manifest)
   const published = manifests.flatMap((manifest) => planPodRequest(manifest).publish)
   await agent.pods.checkPorts(published, replaced)
@@ -139,13 +158,15 @@ export const play = async (
   const { replaced, missing } = await checkPlay(agent, manifests, replace)
   for (const { containers } of manifests) for (const { image } of containers) await agent.images.findUnpacked(image)
   for (const pod of replaced) await removePod(agent, pod, watch)
-  missing.forEach(makeHostPath)
+  const hostPaths = missing.map(planHostPath)
+  await makeHostPaths(hostPaths, watch)
   const made: Played[] = []
   try {
     for (const manifest of manifests) await makePod(agent, manifest, made, watch)
   } catch (error) {
     for (const { pod } of made.reverse())
       await removePod(agent, pod).catch((failed: unknown) => console.error(`remove pod ${pod.name}:`, failed))
+    for (const failed of await undoSteps(hostPaths, HOST_PATHS)) console.error('remove a hostPath:', failed)
     throw error
   }
   return made

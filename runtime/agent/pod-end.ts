@@ -1,5 +1,6 @@
 /** The end of a whole pod: its containers first, then what held them together. */
 import type { Watch } from '../execute.ts'
+import type { Step } from '../plan/step.ts'
 import type { Agent } from './agent.ts'
 import type { PodRecord } from './records.ts'
 
@@ -16,6 +17,17 @@ export const stopPod = async (
   await agent.pods.stop(pod, watch)
   agent.supervisor.onEnd()
 }
+
+/** The steps of a removal. */
+export const planPodEnd = (agent: Agent, pod: PodRecord): Step[] => [
+  ...agent.containers
+    .inPod(pod)
+    .flatMap((container) => [
+      ...(container.isRunning ? agent.stops.planHardEnd(container) : []),
+      ...agent.containers.planRemoval(container, pod),
+    ]),
+  ...agent.pods.planRemoval(pod),
+]
 
 /** What still runs in it is killed. */
 export const removePod = async (agent: Agent, pod: PodRecord, watch?: Watch): Promise<void> => {

@@ -15,6 +15,8 @@ export interface PodRequest {
   extraHosts?: string[] | undefined
   limits?: Limits | undefined
   memoryVolumes?: PodRecord['memoryVolumes'] | undefined
+  /** Directories of its own, by name; absent: not even a place for them. */
+  volumes?: string[] | undefined
   played?: boolean
 }
 

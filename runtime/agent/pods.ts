@@ -1,12 +1,13 @@
 /** Pods: the pause process, what it shares, its address, and the files in /etc that all its containers see. */
 import { existsSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { Failure } from '../errors.ts'
 import { executeSteps, undoSteps, type Execution, type Watch } from '../execute.ts'
 import { readHandedDown } from '../kernel/cgroups/controllers.ts'
 import { isAlive, readIdentity, signalProcess } from '../kernel/processes.ts'
 import { launchProgram } from '../launch.ts'
 import { planLimits } from '../plan/limits.ts'
-import { planPodCreation, planPodRemoval, planPodSteps } from '../plan/pod.ts'
+import { planPodCreation, planPodRemoval, planPodSteps, volumesOf } from '../plan/pod.ts'
 import type { Step } from '../plan/step.ts'
 import { planUndo } from '../plan/undo.ts'
 import { planUnmount } from '../pod/memory.ts'
@@ -14,7 +15,7 @@ import { isAsked, pickLimits } from '../spec/limits.ts'
 import type { OciConfig, OciMount } from '../spec/oci.ts'
 import { checkHostname, checkNetworkMode, checkPublish, checkShare, type PodRequest } from './pod-request.ts'
 import { requireLimits } from './limits.ts'
-import { checkName, findByWord, inventName, newId, unknownThing } from './naming.ts'
+import { checkName, findByWord, inventName, newId, shortId, unknownThing } from './naming.ts'
 import type { Discards } from './discards.ts'
 import type { Network } from './network.ts'
 import type { Node } from './node.ts'
@@ -117,8 +118,9 @@ export class Pods {
 
   async create(request: PodRequest, watch?: Watch): Promise<PodRecord> {
     const pod = await this.make(request)
-    await executeSteps(planPodCreation(this.directory(pod.id)), {
+    await executeSteps(planPodCreation(this.directory(pod.id), request.volumes), {
       effects: {
+        'pod.volumes.remove': ({ path }) => rm(String(path), { recursive: true }).then(() => undefined),
         'pod.record': () => Promise.resolve(this.records.write(pod)).then(() => undefined),
         'pod.remove': () => this.removeFiles(pod),
       },
@@ -142,7 +144,7 @@ export class Pods {
   }
 
   cgroup(pod: PodRecord): string | undefined {
-    return this.node.cgroup === undefined ? undefined : `${this.node.cgroup}/pod-${pod.id.slice(0, 12)}`
+    return this.node.cgroup === undefined ? undefined : `${this.node.cgroup}/pod-${shortId(pod.id)}`
   }
 
   /** Starts the pause process and wires the network; containers that start at once wait for one start. */
@@ -231,9 +233,9 @@ export class Pods {
     return `${this.directory(pod.id)}/shm`
   }
 
-  /** Where its own volumes are, by name; `play` makes it. */
+  /** Where its own volumes are, by name. */
   volumes(pod: PodRecord): string {
-    return `${this.directory(pod.id)}/volumes`
+    return volumesOf(this.directory(pod.id))
   }
 
   /** Its own memory, mounted while it runs. */

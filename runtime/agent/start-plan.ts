@@ -5,9 +5,10 @@ import { planContainer } from '../plan/container.ts'
 import { planStart } from '../plan/start.ts'
 import type { Step } from '../plan/step.ts'
 import type { OciConfig } from '../spec/oci.ts'
-import { buildConfig, planRoot } from './bundle.ts'
+import { buildConfig, planRoot, type Coming } from './bundle.ts'
 import type { Container } from './containers.ts'
 import type { Images } from './images.ts'
+import { shortId } from './naming.ts'
 import type { Node } from './node.ts'
 import type { Pods } from './pods.ts'
 import type { ContainerRecord, PodRecord } from './records.ts'
@@ -18,7 +19,7 @@ export interface StartParts {
   images: Images
 }
 
-export type Planned = Pick<Container, 'record' | 'directory'> & { config?: OciConfig | undefined }
+export type Planned = Pick<Container, 'record' | 'directory'> & { config?: OciConfig | undefined; comes?: Coming }
 
 export interface Prepared {
   config: OciConfig
@@ -27,7 +28,7 @@ export interface Prepared {
 
 export const leafOf = (pods: Pods, { id }: ContainerRecord, pod: PodRecord): string | undefined => {
   const parent = pods.cgroup(pod)
-  return parent === undefined ? undefined : `${parent}/${id.slice(0, 12)}`
+  return parent === undefined ? undefined : `${parent}/${shortId(id)}`
 }
 
 /** With the namespaces of the pod as it is now. */
@@ -39,11 +40,15 @@ const inPod = (config: OciConfig, pods: Pods, pod: PodRecord): OciConfig => ({
 /** What does not depend on whether the pod runs, unless they share a PID namespace. */
 export const prepareStart = async (
   { node, pods, images }: StartParts,
-  { record, directory, config: made }: Planned,
+  { record, directory, config: made, comes }: Planned,
   pod: PodRecord,
 ): Promise<Prepared> => {
   const image = await images.find(record.image.id)
-  const config = inPod(made ?? buildConfig({ node, pods, pod, container: record, image }), pods, pod)
+  const config = inPod(
+    made ?? buildConfig({ node, pods, pod, container: record, image, ...(comes === undefined ? {} : { comes }) }),
+    pods,
+    pod,
+  )
   const size = record.body.HostConfig?.ConsoleSize
   const calls = planContainer({
     config,
@@ -55,7 +60,11 @@ export const prepareStart = async (
     noPivot: record.body.Glasspod?.noPivot === true,
     terminalSize: size ? { rows: size[0], columns: size[1] } : undefined,
     // The pod's own memory is a directory, also while the pod is only planned.
-    host: { ...node.host, isDirectory: (path) => pods.isMountPoint(pod, path) || node.host.isDirectory(path) },
+    host: {
+      ...node.host,
+      isDirectory: (path) =>
+        comes?.get(path) === 'directory' || pods.isMountPoint(pod, path) || node.host.isDirectory(path),
+    },
   })
   return { config, calls }
 }

@@ -53,8 +53,45 @@ export const planPodRemoval = (directory: string): Step => ({
   shell: `rm -r ${directory}`,
 })
 
-/** Files only: its namespaces are made when it starts. */
-export const planPodCreation = (directory: string): Step[] => [
+/** Where the volumes of a pod are, by name. */
+export const volumesOf = (directory: string): string => `${directory}/volumes`
+
+/** Everybody who shares it may write it, whoever they are: as a kubelet makes it. */
+const EMPTY_DIR_MODE = 0o777
+
+const planVolumes = (directory: string, names: readonly string[]): Step[] => {
+  const removal = (path: string): Step => ({
+    ...call('pod.volumes', 'A volume lives as long as its pod.', 'unlink(2)', 'pod.volumes.remove', { path }),
+    shell: `rm -r ${path}`,
+  })
+  return [
+    {
+      kind: 'mkdir',
+      id: 'pod.volumes',
+      why: 'The volumes that live as long as the pod, out of the reach of other users.',
+      man: 'mkdir(2)',
+      path: volumesOf(directory),
+      mode: 0o700,
+      undo: removal(volumesOf(directory)),
+    },
+    ...names.map((name): Step => {
+      const path = `${volumesOf(directory)}/${name}`
+      return {
+        kind: 'mkdir',
+        id: 'pod.empty-dir',
+        why: 'An emptyDir: each container that shares it may write it, whichever user it is.',
+        man: 'mkdir(2)',
+        see: `ls -ld ${path}`,
+        path,
+        mode: EMPTY_DIR_MODE,
+        undo: removal(path),
+      }
+    }),
+  ]
+}
+
+/** Files only: its namespaces are made when it starts. @param volumes directories of its own that containers share, by name */
+export const planPodCreation = (directory: string, volumes?: readonly string[]): Step[] => [
   {
     kind: 'mkdir',
     id: 'pod.directory',
@@ -64,6 +101,7 @@ export const planPodCreation = (directory: string): Step[] => [
     mode: 0o700,
     undo: planPodRemoval(directory),
   },
+  ...(volumes === undefined ? [] : planVolumes(directory, volumes)),
   {
     ...call('pod.record', 'What was asked for is kept by rename: whole or not at all.', 'rename(2)', 'pod.record', {
       directory,

@@ -3,6 +3,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
@@ -262,13 +263,20 @@ test('what fails half-way leaves nothing: a second pod of the file that cannot s
   const before = await root.residue()
   const text = [
     manifest('first', [{ name: 'main', command: SLEEP }]),
-    manifest('second', [{ name: 'main', command: ['/no/such/program'] }]),
+    manifest('second', [{ name: 'main', command: ['/no/such/program'] }], {
+      volumes: [
+        { name: 'data', emptyDir: {} },
+        { name: 'made', hostPath: { path: `${shared}/back/deep`, type: 'DirectoryOrCreate' } },
+        { name: 'file', hostPath: { path: `${shared}/back-file`, type: 'FileOrCreate' } },
+      ],
+    }),
   ].join('\n---\n')
   const { exitCode, stderr } = await play(text)
   expect(exitCode).toBe(127)
   expect(stderr).toContain('/no/such/program')
   expect(await root.ok(['pod', 'ps', '-q'])).toBe('')
   expect(await root.ok(['ps', '-aq'])).toBe('')
+  expect(readdirSync(shared).filter((name) => name.startsWith('back'))).toEqual([])
   await expectNoResidue(root.dir, before)
 })
 

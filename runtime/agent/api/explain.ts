@@ -1,12 +1,14 @@
 /** /glasspod/explain: what a verb would do, from the plans it would run; and /glasspod/trace: what one does, as it does it. */
 import type { Agent } from '../agent.ts'
 import type { Container } from '../containers.ts'
-import { implicitPod } from '../containers.ts'
 import type { ExecBody } from '../execs.ts'
 import { readBody, route, type Request, type Route } from '../http.ts'
 import type { ContainerRecord, PodRecord } from '../records.ts'
 import { findPlayed } from '../play.ts'
+import { planPodEnd } from '../pod-end.ts'
 import { planNode } from './explain-node.ts'
+import { explainPlay } from './explain-play.ts'
+import { idOf, imagineContainer, NOW, type Part } from './imagine.ts'
 import { loadManifests, readManifest } from './play.ts'
 import { secondsOf } from './seconds.ts'
 import { POD_FIELDS, podRequest, type PodBody } from './pods.ts'
@@ -17,18 +19,8 @@ import type { Step } from '../../plan/step.ts'
 import { planUndo } from '../../plan/undo.ts'
 import { findOpening } from '../../plan/without.ts'
 import { explainSteps } from '../../see/explain.ts'
-import { CREATE_SHAPE, EXEC_SHAPE, type CreateBody } from '../../spec/create-body.ts'
+import { EXEC_SHAPE } from '../../spec/create-body.ts'
 
-/** Steps, and when they are made: at once, or at the end of what is started. */
-interface Part {
-  when: string
-  steps: Step[]
-}
-
-/** Ids that nothing has yet; a shell would call them so. */
-const POD = '$POD_ID'
-const CONTAINER = '$CONTAINER_ID'
-const NOW = 'now'
 const AT_ITS_END = 'when it has ended'
 
 /** What the end of a run takes back. */
@@ -41,38 +33,6 @@ const planStart = async (agent: Agent, container: Pick<Container, 'record' | 'di
   ...(agent.pods.isRunning(pod) ? [] : agent.pods.plan(pod)),
   ...(await agent.supervisor.plan(container, pod)),
 ]
-
-/** A container that is not made, under names that nothing has: its records as they would be. */
-export const imagineContainer = async (
-  agent: Agent,
-  { raw, query }: Request,
-  names: { pod: string; container: string; hostname: string } = { pod: POD, container: CONTAINER, hostname: CONTAINER },
-) => {
-  const body = await readBody<CreateBody>(raw, CREATE_SHAPE)
-  const image = await agent.images.find(body.Image ?? '')
-  const podWord = query.get('pod')
-  const name = query.get('name') ?? 'NAME'
-  const pod =
-    podWord === null
-      ? {
-          ...(await agent.pods.make(implicitPod(body, name, 'id'), names.pod)),
-          hostname: body.Hostname || names.hostname,
-        }
-      : agent.pods.find(podWord)
-  const record: ContainerRecord = {
-    id: names.container,
-    name,
-    podId: pod.id,
-    image: { id: image.id, name: body.Image ?? '', diffIds: [] },
-    created: '',
-    driver: await agent.storage.forClient(raw.headers),
-    body,
-    status: 'created',
-    logStart: 0,
-    restarts: 0,
-  }
-  return { image, pod, record, directory: `${agent.node.paths.containers}/${names.container}` }
-}
 
 /** The same functions with the same input as what is run. */
 const explainCreate = async (agent: Agent, request: Request): Promise<Part[]> => {
@@ -95,7 +55,7 @@ const explainCreate = async (agent: Agent, request: Request): Promise<Part[]> =>
 }
 
 const explainPod = async (agent: Agent, { raw }: Request): Promise<Part[]> => {
-  const pod = await agent.pods.make(podRequest(await readBody<PodBody>(raw, { fields: POD_FIELDS })), POD)
+  const pod = await agent.pods.make(podRequest(await readBody<PodBody>(raw, { fields: POD_FIELDS })), idOf('POD'))
   return [
     { when: NOW, steps: planPodCreation(agent.pods.directory(pod.id)) },
     { when: 'when it or its first container is started', steps: agent.pods.plan(pod) },
@@ -152,11 +112,7 @@ const explainPodVerb = async (agent: Agent, verb: string, { query }: Request): P
     container.isRunning ? agent.stops.planStop(container, secondsOf(query)) : [],
   )
   if (verb === 'pod-stop') return running ? [{ when: NOW, steps: [...stops, ...planUndo(agent.pods.plan(pod))] }] : []
-  const removals = containers.flatMap((container) => [
-    ...(container.isRunning ? agent.stops.planHardEnd(container) : []),
-    ...agent.containers.planRemoval(container, pod),
-  ])
-  return [{ when: NOW, steps: [...removals, ...agent.pods.planRemoval(pod)] }]
+  return [{ when: NOW, steps: planPodEnd(agent, pod) }]
 }
 
 const explainDown = async (agent: Agent, request: Request): Promise<Part[]> => {
@@ -198,6 +154,8 @@ const explainVerb = (agent: Agent, request: Request): Part[] | Promise<Part[]> =
       return explainNode(agent)
     case 'pull':
       return agent.images.planPull(request.query.get('name') ?? '').then((steps) => [{ when: NOW, steps }])
+    case 'play':
+      return explainPlay(agent, request)
     case 'down':
       return explainDown(agent, request)
     case 'exec':

@@ -7,7 +7,7 @@ import { planRoot } from '../bundle.ts'
 import { newId } from '../naming.ts'
 import { readBridge } from '../node-networks.ts'
 import { route, type Request, type Route } from '../http.ts'
-import { imagineContainer } from './explain.ts'
+import { imagineContainer } from './imagine.ts'
 
 const refuse = (sentence: string, why: string, advice: string): Failure =>
   new Failure(sentence, { id: 'shell.refused', why, try: advice, exitCode: 125, status: 400 })

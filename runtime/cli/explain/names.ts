@@ -7,7 +7,7 @@ export interface Names {
   news: () => string[]
 }
 
-const ID = '([0-9a-f]{64}|\\$[A-Z_]+_ID)'
+const ID = '([0-9a-f]{64}|\\$[A-Z]+\\d*_ID)'
 
 /** `$POD` is the first pod that is met, and no other is called so. */
 export const makeNames = (root: string): Names => {

@@ -16,6 +16,7 @@ export type ExplainRequest = Required<Omit<CallOptions, 'headers'>>
 const FLAGS: Record<string, Record<string, string>> = {
   stop: { t: 'time' },
   restart: { t: 'time' },
+  play: { replace: 'replace' },
   down: { t: 'time' },
   kill: { signal: 'signal' },
   'pod stop': { t: 'time' },
@@ -40,7 +41,7 @@ export const makeExplainRequest = (name: string, values: object, operands: strin
     default: {
       const flags = Object.entries(FLAGS[name] ?? {}).map(([key, flag]) => [key, (values as Query)[flag]])
       const query = { verb, ...(Object.fromEntries(flags) as Query) }
-      return name === 'down'
+      return name === 'down' || name === 'play'
         ? { query, body: readManifest(operands[0] ?? '-') }
         : { query: { ...query, name: operands[0] }, body: undefined }
     }

@@ -17,6 +17,7 @@ const OF_ONE: Record<string, () => Promise<{ verb: Verb }>> = {
   start: () => import('./start.ts'),
   stop: () => import('./stop.ts'),
   restart: () => import('./restart.ts'),
+  play: () => import('./play.ts'),
   down: () => import('./down.ts'),
   kill: () => import('./kill.ts'),
   rm: () => import('./rm.ts'),
@@ -36,6 +37,7 @@ const parseOne = async (name: string, args: string[]): Promise<ExplainRequest | 
   const { verb } = await load()
   const { values, operands } = parseOptions<OptionTable>(args, { name, ...verb })
   assertNotStepped(name, values)
+  assertNotDry(name, values, '--dry-run what is to be made of them')
   if (operands.length !== 1) throw badFlag(`glasspod explain ${name} takes one name`, `glasspod explain ${name} NAME`)
   return makeExplainRequest(name, values, operands)
 }
@@ -43,6 +45,13 @@ const parseOne = async (name: string, args: string[]): Promise<ExplainRequest | 
 const assertNotStepped = (name: string, values: object): void => {
   if ('step' in values && values.step !== undefined)
     throw badFlag('explain does nothing, and --step stops in the midst of it', `glasspod ${name} --step ...`)
+}
+
+/** @param instead what the flag does. */
+const assertNotDry = (name: string, values: object, instead: string): void => {
+  if (!('dry-run' in values) || values['dry-run'] === undefined || values['dry-run'] === false) return
+  const flag = values['dry-run'] === true ? '--dry-run' : '--dry-run=sh'
+  throw badFlag(`explain tells the steps, ${instead}`, `glasspod ${name} ${flag} ...`)
 }
 
 export const parseExplained = async ([first = '', ...rest]: string[]): Promise<ExplainRequest> => {
@@ -53,11 +62,7 @@ export const parseExplained = async ([first = '', ...rest]: string[]): Promise<E
       first === 'run'
         ? parseOptions(rest, { ...grammar, options: RUN_OPTIONS })
         : parseOptions(rest, { ...grammar, options: CREATE_OPTIONS })
-    if (values['dry-run'] !== undefined)
-      throw badFlag(
-        'explain tells the steps, --dry-run=sh prints them as a script',
-        `glasspod ${first} --dry-run=sh ...`,
-      )
+    assertNotDry(first, values, '--dry-run=sh prints them as a script')
     assertNotStepped(first, values)
     return makeExplainRequest(first, values, operands)
   }

@@ -14,6 +14,9 @@ export interface MemoryVolume {
 const memoryOf = (volume: Volume): MemoryVolume[] =>
   volume.kind === 'emptyDir' && volume.memory !== undefined ? [{ name: volume.name, ...volume.memory }] : []
 
+const onDisk = (volume: Volume): string[] =>
+  volume.kind === 'emptyDir' && volume.memory === undefined ? [volume.name] : []
+
 export const planPodRequest = (pod: PodManifest) => ({
   name: pod.name,
   hostname: pod.hostname,
@@ -24,6 +27,7 @@ export const planPodRequest = (pod: PodManifest) => ({
   // On the host's network a port is the host's already.
   publish: pod.network === 'host' ? [] : pod.containers.flatMap(({ publish }) => publish),
   memoryVolumes: pod.volumes.flatMap(memoryOf),
+  volumes: pod.volumes.some(({ kind }) => kind === 'emptyDir') ? pod.volumes.flatMap(onDisk) : undefined,
   played: true,
 })
 

@@ -250,7 +250,7 @@ describe('other bodies', () => {
     expect(await parseExplained(['pod', 'rm', 'shop'])).toEqual({ query: { verb: 'pod-rm', name: 'shop' } })
     await expect(parseExplained(['rm', 'a', 'b'])).rejects.toThrow('glasspod explain rm takes one name')
     await expect(parseExplained(['images'])).rejects.toThrow(
-      'glasspod explain takes run, create, exec, pod create, start, stop, restart, down, kill, rm, pull, pod start, pod stop, pod rm, rootless, not "images"',
+      'glasspod explain takes run, create, exec, pod create, start, stop, restart, play, down, kill, rm, pull, pod start, pod stop, pod rm, rootless, not "images"',
     )
   })
 

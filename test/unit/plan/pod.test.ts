@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { planLimits } from '../../../runtime/plan/limits.ts'
-import { planPodSteps, type PodInput } from '../../../runtime/plan/pod.ts'
+import { planHostPath } from '../../../runtime/plan/host-path.ts'
+import { planPodCreation, planPodSteps, type PodInput } from '../../../runtime/plan/pod.ts'
 import type { Step } from '../../../runtime/plan/step.ts'
 import { formatStep } from '../../../runtime/see/explain.ts'
 
@@ -37,6 +38,26 @@ describe('a pod', () => {
       mkdir -p /p/shm
       /p/memory
         # undo: umount /p/shm"
+    `)
+  })
+
+  it('is made with its emptyDirs, which everybody may write; a hostPath is taken back while it is empty', () => {
+    const missing = [
+      { kind: 'directory', path: '/srv/a b' },
+      { kind: 'file', path: '/srv/f' },
+    ] as const
+    expect(shell([...missing.map(planHostPath), ...planPodCreation('/p', ['data'])])).toMatchInlineSnapshot(`
+      "mkdir -p -m 755 '/srv/a b'
+        # undo: rmdir '/srv/a b'
+      (umask 133; : >> /srv/f)
+        # undo: [ -s /srv/f ] || rm /srv/f
+      mkdir -p -m 700 /p
+        # undo: rm -r /p
+      mkdir -p -m 700 /p/volumes
+        # undo: rm -r /p/volumes
+      mkdir -p -m 777 /p/volumes/data
+        # undo: rm -r /p/volumes/data
+      mv /p/pod.json.tmp /p/pod.json"
     `)
   })
 

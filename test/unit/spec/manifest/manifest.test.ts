@@ -79,6 +79,7 @@ containers:
       extraHosts: ['db:10.1.2.3', 'db.local:10.1.2.3'],
       publish: ['127.0.0.1:8080:80/tcp'],
       memoryVolumes: [{ name: 'fast', size: 8 * 1024 * 1024 }],
+      volumes: ['data'],
       played: true,
     })
     expect(manifest.containers[0].pull).toBe('always')

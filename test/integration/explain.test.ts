@@ -1,20 +1,25 @@
 /** What is explained is what is done: the same steps, and under strace the same calls. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ExplainedCall, ExplainedStep } from '../../runtime/see/explain.ts'
 import { makeRoot, readAgentPid } from '../fixtures/glasspod.ts'
-import { findPrograms, traceWhile, walk, type Program, type Trace } from '../fixtures/strace.ts'
+import { findPrograms, walk, type Program, type Trace } from '../fixtures/strace.ts'
+import { traceWhile } from '../fixtures/trace-while.ts'
 
 const root = makeRoot()
 let directory = ''
+/** Which the system user may write too. */
+let shared = ''
 
 beforeAll(async () => {
   await root.seedImage()
   directory = mkdtempSync(`${tmpdir()}/glasspod-trace-`)
+  shared = mkdtempSync(`${tmpdir()}/glasspod-shared-`)
+  chmodSync(shared, 0o777)
 })
 afterAll(async () => {
-  rmSync(directory, { recursive: true, force: true })
+  for (const path of [directory, shared]) rmSync(path, { recursive: true, force: true })
   await root.teardown()
 })
 
@@ -39,6 +44,30 @@ const named = (calls: readonly ExplainedCall[], trace: Trace, program: Program |
     .find((found) => found !== undefined)
   return calls.map((call) => ({ ...call, text: call.text.replaceAll('$EXEC_ID', id ?? '') }))
 }
+
+/** A pod with a volume of each kind. */
+const writeManifest = (name: string): string => {
+  const volumes = [
+    { name: 'data', emptyDir: {} },
+    { name: 'fast', emptyDir: { medium: 'Memory' } },
+    { name: 'made', hostPath: { path: `${shared}/${name}/deep`, type: 'DirectoryOrCreate' } },
+  ]
+  const volumeMounts = volumes.map((volume) => ({ name: volume.name, mountPath: `/${volume.name}` }))
+  const containers = ['one', 'two'].map((container) => ({
+    name: container,
+    image: root.image,
+    command: ['sleep', '1000'],
+    volumeMounts,
+  }))
+  const file = `${directory}/${name}.json`
+  writeFileSync(
+    file,
+    JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec: { containers, volumes } }),
+  )
+  return file
+}
+
+const DIRECTORY = /^mkdir(?:at)?\((?:AT_FDCWD, )?"([^"]+)", 0\d+\)$/
 
 describe.runIf(['x64', 'arm64'].includes(process.arch))('under strace the calls made are the calls explained', () => {
   test('for the pause process, a container and an exec: number, order and arguments', async ({ skip }) => {
@@ -95,6 +124,38 @@ describe.runIf(['x64', 'arm64'].includes(process.arch))('under strace the calls 
     const exec = programs.find(({ commands }) => commands.length === 0)
     const executed = walk(named(callsOf(executing, 'exec.init'), run, exec), run, exec)
     expect(executed.ends.toSorted()).toEqual(['execve', 'exit_group', 'exit_group', 'exit_group'])
+  })
+
+  test('for play: the directories that the agent makes, its volumes too, and the programs', async ({ skip }) => {
+    const file = writeManifest('played')
+    const steps = await explain('play', file)
+    const run = await traceWhile(await readAgentPid(root), mkdtempSync(`${directory}/`), async () => {
+      await root.ok(['play', file])
+    })
+    if (run === undefined) {
+      await root.ok(['down', '-t', '0', file])
+      return skip('missing capability: ptrace of own processes')
+    }
+    const [pod] = JSON.parse(await root.ok(['pod', 'inspect', 'played'])) as { Id: string }[]
+    const ids = new Map([['$POD_ID', pod?.Id ?? '']])
+    for (const [name, variable] of [
+      ['played-one', '$CONTAINER_ID'],
+      ['played-two', '$CONTAINER2_ID'],
+    ] as const)
+      ids.set(variable, (await root.inspect(name)).Id)
+    const bind = (text: string) => [...ids].reduce((bound, [variable, id]) => bound.replaceAll(variable, id), text)
+    const isOurs = (path: string) => path.startsWith(root.dir) || path.startsWith(shared)
+
+    const calls = [...run.values()].flat()
+    const made = calls.flatMap(({ text, result }) => (result === 0 ? (DIRECTORY.exec(text)?.[1] ?? []) : []))
+    const explained = steps.filter(({ kind }) => kind === 'mkdir').map(({ text }) => bind(text.split(' ').at(-1) ?? ''))
+    expect(made.filter(isOurs)).toEqual(explained.filter(isOurs))
+    const volume = explained.find((path) => path.endsWith('/volumes/data')) ?? ''
+    expect(statSync(volume).mode & 0o777).toBe(0o777)
+    expect(findPrograms(run, 'init').length).toBe(2)
+    const starts = steps.filter(({ id }) => id === 'container.init')
+    expect(starts.length).toBe(2)
+    await root.ok(['down', '-t', '0', file])
   })
 
   test('with a terminal, a moved root, a shared disk and a command that PATH has nowhere', async ({ skip }) => {
@@ -155,13 +216,18 @@ describe('--explain', () => {
     expect(await toldBy(['restart', ...json, '-t', '0', 'again'])).toEqual(idsOf(restart).sort())
     await root.ok(['rm', '-f', 'again'])
 
-    const file = `${directory}/pod.json`
-    const containers = [{ name: 'main', image: root.image, command: ['sleep', '1000'] }]
-    writeFileSync(
-      file,
-      JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'told' }, spec: { containers } }),
+    const file = writeManifest('told')
+    const play = await explain('play', file)
+    expect(idsOf(play)).toEqual(
+      expect.arrayContaining(['play.host-path', 'pod.volumes', 'pod.empty-dir', 'pod.volume']),
     )
-    expect(await toldBy(['play', ...json, file])).toContain('bundle.config')
+    expect(existsSync(`${shared}/told`)).toBe(false)
+    expect(await toldBy(['play', ...json, file])).toEqual(idsOf(play).sort())
+    expect(existsSync(`${shared}/told/deep`)).toBe(true)
+    // once more in its place: nothing is missing now, and what goes first is told first
+    const again = await explain('play', '--replace', file)
+    expect(again.map(({ id }) => id).slice(0, 2)).toEqual(['container.kill', 'container.files'])
+    expect(again.filter(({ id }) => id === 'play.host-path')).toEqual([])
     const down = await explain('down', '-t', '0', file)
     expect(await toldBy(['down', ...json, '-t', '0', file])).toEqual(idsOf(down).sort())
   })
@@ -184,6 +250,17 @@ describe('--explain', () => {
       ]),
     )
     expect(Math.max(...stderr.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
+  })
+
+  test('tells as strace would, or draws it when it is over', async () => {
+    const strace = await root.run(['--explain', '--format', 'strace', ...FLAGS], ['true'])
+    expect(strace.exitCode).toBe(0)
+    expect(strace.stderr).toMatch(/^# [\d.]+ rootfs\.pivot .*\n(.*\n)*?pivot_root\("\.", "\."\)/m)
+    const mermaid = await root.run(['--explain', '--format', 'mermaid', ...FLAGS], ['no-such-command'])
+    expect(mermaid.exitCode).toBe(127)
+    expect(mermaid.stderr).toMatch(/^flowchart /m)
+    expect(mermaid.stderr).toContain('["✔ rootfs.pivot')
+    expect(mermaid.stderr).toContain('["✘ container.init')
   })
 
   test('marks the step that fails, and the error names it', async () => {

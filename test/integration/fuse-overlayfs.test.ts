@@ -11,7 +11,8 @@ import { until } from '../fixtures/glasspod-until.ts'
 import { BASE, LIST, NEXT } from '../fixtures/layered-image.ts'
 import { planWithAnother, planWithout } from '../fixtures/private-mounts.ts'
 import { expectNoResidue, listNodeProcesses } from '../fixtures/residue.ts'
-import { findPrograms, traceWhile, walk } from '../fixtures/strace.ts'
+import { findPrograms, walk } from '../fixtures/strace.ts'
+import { traceWhile } from '../fixtures/trace-while.ts'
 
 const DRIVER = 'fuse-overlayfs'
 

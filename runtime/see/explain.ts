@@ -5,7 +5,8 @@ import type { Arg, Step } from '../plan/step.ts'
 import { formatCall } from '../plan/strace.ts'
 import { quoteAround } from '../spec/shell-words.ts'
 import { signalName } from '../spec/signals.ts'
-import { undoOf } from './undo.ts'
+import { seeInside, seeOf } from './effects.ts'
+import { undoInside, undoOf } from './undo.ts'
 
 /** A call, and where it leads: a program is a list with branches. */
 export interface ExplainedCall {
@@ -23,8 +24,8 @@ export interface ExplainedStep {
   kind: string
   why: string
   man: string
-  see?: string
-  undo?: string
+  see: string
+  undo: string
   /** The exact command, or a line a call. */
   text: string
   /** Which of the program's processes makes it. */
@@ -82,8 +83,8 @@ export const explainCalls = (list: readonly Call[]): ExplainedStep[] =>
     kind: 'syscall',
     why,
     man,
-    ...(see === undefined ? {} : { see }),
-    undo: undoOf(id),
+    see: seeInside(id, see),
+    undo: undoInside(id),
     text: calls.map(formatCall).join('\n'),
     process,
     ...(heard ? {} : { unheard: true as const }),
@@ -96,8 +97,8 @@ export const explainSteps = (steps: readonly Step[]): ExplainedStep[] =>
     kind: step.kind,
     why: step.why,
     man: step.man,
-    ...(step.see === undefined ? {} : { see: step.see }),
-    ...(step.undo === undefined ? {} : { undo: formatStep(step.undo) }),
+    see: seeOf(step),
+    undo: undoOf(step, formatStep),
     text: formatStep(step),
     ...(step.kind === 'enter' ? { inside: explainCalls(step.inside) } : {}),
   }))

@@ -1,12 +1,40 @@
-/** What takes back a step inside a program. Hardly any has a command of its own: that is what namespaces are good for. */
-const UNDO: readonly (readonly [RegExp, string])[] = [
+/** What takes back a step that has no undo of its own. Hardly any inside a program has: that is what namespaces are good for. */
+import type { Step } from '../plan/step.ts'
+import { quoteAround } from '../spec/shell-words.ts'
+
+const NEVER = 'cannot be taken back'
+
+const INSIDE: readonly (readonly [RegExp, string])[] = [
   [/^namespaces\./, 'the namespace ends with its last process'],
-  [/^(mounts|rootfs|devices|pod\.memory)/, 'the mounts end with their namespace'],
+  [/^(mounts|rootfs|devices|pod\.(memory|volume))/, 'the mounts end with their namespace'],
   [/^(net|uts)\./, 'it ends with the namespace'],
   [/^process\.exec$/, 'glasspod kill NAME'],
   [/^process\./, 'cannot be taken back: it ends with the process'],
-  [/^cgroups\.kill$/, 'cannot be taken back'],
+  [/^cgroups\.kill$/, NEVER],
 ]
 
-export const undoOf = (id: string): string =>
-  UNDO.find(([pattern]) => pattern.test(id))?.[1] ?? 'it ends with the process'
+const OUTSIDE: readonly (readonly [RegExp, string])[] = [
+  [/^image\.manifest$/, 'nothing is changed yet'],
+  [/^image\./, 'glasspod rmi IMAGE'],
+  [/^container\.init$/, 'glasspod kill NAME'],
+  [/^container\.record$/, 'glasspod rm NAME'],
+  [/^container\.wait$/, 'nothing is changed'],
+  [/^container\.thaw$/, 'glasspod pause NAME'],
+  [/^pod\.(record|files)$/, 'glasspod pod rm NAME'],
+  [/^node\.(guard|uplink)$/, 'it ends with the network namespace'],
+  [/^(exec|root)\./, 'it ends with the process'],
+]
+
+const find = (list: typeof INSIDE, id: string): string | undefined => list.find(([pattern]) => pattern.test(id))?.[1]
+
+export const undoInside = (id: string): string => find(INSIDE, id) ?? 'it ends with the process'
+
+/** @param format how a step is written. */
+export const undoOf = (step: Step, format: (step: Step) => string): string => {
+  if (step.undo !== undefined) return format(step.undo)
+  // a file of cgroupfs is there as long as its directory
+  if (step.id.startsWith('cgroups.') && step.kind === 'write') return 'it goes with its directory'
+  if (step.kind === 'mkdir') return `rmdir ${quoteAround(step.path)}`
+  if (step.kind === 'write') return `rm ${quoteAround(step.path)}`
+  return find(OUTSIDE, step.id) ?? NEVER
+}

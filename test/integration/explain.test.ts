@@ -344,7 +344,7 @@ describe('explain', () => {
     expect((await root.glasspod(['explain', 'rootless', 'x'])).stderr).toContain('not "rootless x"')
   })
 
-  test('gives every step a reason, a man page and what is done', async () => {
+  test('gives every step a reason, a man page, what is done, what shows it and what takes it back', async () => {
     const steps = [
       ...(await explain('rootless')),
       ...(await explain(
@@ -359,9 +359,16 @@ describe('explain', () => {
         'true',
       )),
       ...(await explain('run', '-i', '--no-pivot', '--ulimit', 'nofile=9', '-v', '/etc:/host', root.image, 'true')),
+      ...(await explain('play', writeManifest('every'))),
+      ...(await explain('pull', 'oci-archive:x.tar')),
+      ...(await explain('pod', 'create')),
     ]
     const all = steps.flatMap((step) => [step, ...(step.inside ?? [])])
-    expect(all.filter(({ why, man, text }) => why === '' || !/^[\w.-]+\(\d\)$/.test(man) || text === '')).toEqual([])
+    expect(
+      all.filter(
+        ({ why, man, text, see, undo }) => !/^[\w.-]+\(\d\)$/.test(man) || ![why, text, see, undo].every(Boolean),
+      ),
+    ).toEqual([])
     expect(all.length).toBeGreaterThan(100)
   })
 })

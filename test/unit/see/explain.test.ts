@@ -71,6 +71,7 @@ describe('calls', () => {
         kind: 'syscall',
         why: '',
         man: 'kill(2)',
+        see: 'cat /proc/self/status',
         undo: 'it ends with the process',
         process: 'program',
         text: 'd()',
@@ -111,6 +112,7 @@ describe('steps', () => {
             kind: 'syscall',
             why: '',
             man: 'kill(2)',
+            see: 'cat /proc/self/status',
             undo: 'it ends with the process',
             process: 'program',
             text: 'kill(1, 9)',
@@ -118,6 +120,21 @@ describe('steps', () => {
           },
         ],
       },
+    ])
+  })
+
+  it('of files and directories, and of what is done to them, say by themselves what shows them and takes them back', () => {
+    const steps: Step[] = [
+      { ...why, kind: 'mkdir', path: '/a b' },
+      { ...why, kind: 'write', path: '/f', value: 'x' },
+      { ...why, id: 'cgroups.pids.max', kind: 'write', path: '/g/pids.max', value: '9' },
+      { ...why, id: 'network.detach', kind: 'call', effect: 'x', input: {} },
+    ]
+    expect(explainSteps(steps).map(({ see, undo }) => [see, undo])).toEqual([
+      ["ls -ld '/a b'", "rmdir '/a b'"],
+      ['cat /f', 'rm /f'],
+      ['cat /g/pids.max', 'it goes with its directory'],
+      ['glasspod graph', 'cannot be taken back'],
     ])
   })
 })

@@ -1,9 +1,19 @@
 /** The script that `--dry-run=sh` prints makes the same container as glasspod does, and calls neither glasspod nor node. */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync, chmodSync, readlinkSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readDelegation } from '../../runtime/rootless/cgroup-delegation.ts'
+import type { ExplainedStep } from '../../runtime/see/explain.ts'
 import { makeRoot } from '../fixtures/glasspod.ts'
 
 const root = makeRoot()
@@ -32,6 +42,7 @@ const TELL = [
   'ip address show | grep -E "inet |mtu" | sed "s/^[0-9]*: //; s/@[^:]*//"',
   'ip route | sed "s/^/route /"',
   'ls /dev | sed "s/^/dev /"',
+  'for file in memory.max pids.max cpu.max; do [ ! -e /sys/fs/cgroup/$file ] || echo "$file $(cat /sys/fs/cgroup/$file)"; done',
   // a leaf with nobody else in it, where a script can have one
   ...(isRoot || readDelegation().base === undefined
     ? []
@@ -68,10 +79,10 @@ const scriptOf = async (flags: readonly string[], command: readonly string[]): P
 }
 
 /** As the user whose layers they are: started by root, that is the system user. */
-const runScript = (file: string) => {
-  const become = isRoot ? ['setpriv', '--reuid', 'glasspod', '--regid', 'glasspod', '--init-groups', '--'] : []
-  const [program = '', ...args] = [...become, 'sh', file]
-  return execa(program, args, { reject: false, stdin: 'ignore', cwd: '/', env: { TMPDIR: work } })
+const runScript = (file: string, env: Record<string, string> = {}) => {
+  const become = isRoot ? ['/usr/bin/setpriv', '--reuid', 'glasspod', '--regid', 'glasspod', '--init-groups', '--'] : []
+  const [program = '', ...args] = [...become, '/bin/sh', file]
+  return execa(program, args, { reject: false, stdin: 'ignore', cwd: '/', env: { TMPDIR: work, ...env } })
 }
 
 const VARIANTS: readonly (readonly [what: string, flags: readonly string[]])[] = [
@@ -101,6 +112,18 @@ describe('the script and glasspod make the same container', () => {
     expect(normalise(theirs.stdout)).toEqual(normalise(ours.stdout))
   })
 
+  const base = isRoot ? undefined : readDelegation().base
+  const controllers = base === undefined ? '' : readFileSync(`${base}/cgroup.controllers`, 'utf8')
+  const hasLimits = ['cpu', 'memory', 'pids'].every((name) => controllers.split(/\s/).includes(name))
+  test.runIf(hasLimits)('with limits of its cgroup [needs cpu, memory and pids delegated]', async () => {
+    const flags = ['--network', 'none', '--memory', '64m', '--pids-limit', '9', '--cpus', '0.5']
+    const command = ['sh', '-c', TELL]
+    const ours = await root.run(['--rm', ...flags], command)
+    const theirs = await runScript(await scriptOf(flags, command))
+    expect(ours.stdout).toContain('memory.max 67108864\npids.max 9\ncpu.max 50000 100000')
+    expect(normalise(theirs.stdout)).toEqual(normalise(ours.stdout))
+  })
+
   test('to the exit code: of a program, of one that is missing, of one that is none', async () => {
     for (const command of [['sh', '-c', 'exit 3'], ['nowhere'], ['/etc/passwd'], ['sh', '-c', 'kill -KILL $$']]) {
       const { exitCode } = await root.run(['--rm', '--network', 'none'], command)
@@ -119,6 +142,54 @@ describe('the script', () => {
     expect(commands).not.toMatch(/(^|[;&|(]|\$\()\s*(\S*\/)?(glasspod|node)\s/m)
     expect((await runScript(file)).stdout).toBe('hello')
     expect(readdirSync(work)).toEqual(['script.sh'])
+  })
+
+  test('needs util-linux, iproute2, one static busybox, and what every system has', async () => {
+    const utilLinux = ['unshare', 'nsenter', 'setpriv', 'prlimit', 'mount', 'umount', 'findmnt']
+    const always = [
+      'sh',
+      'cat',
+      'chmod',
+      'find',
+      'grep',
+      'id',
+      'ldd',
+      'ln',
+      'mkdir',
+      'mktemp',
+      'readlink',
+      'rm',
+      'rmdir',
+    ]
+    const programs = [...utilLinux, 'ip', 'busybox', ...always, 'sed', 'sleep', 'newuidmap', 'newgidmap']
+    const bin = mkdtempSync('/tmp/gp-bin-')
+    chmodSync(bin, 0o755)
+    try {
+      for (const name of programs)
+        symlinkSync(execFileSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim(), `${bin}/${name}`)
+      const file = await scriptOf(['-h', 'box'], ['hostname'])
+      const text = readFileSync(file, 'utf8').replace('PATH=$PATH:/usr/sbin:/sbin\n', '')
+      writeFileSync(file, text)
+      expect(await runScript(file, { PATH: bin })).toMatchObject({ exitCode: 0, stderr: '', stdout: 'box' })
+    } finally {
+      rmSync(bin, { recursive: true })
+    }
+  })
+
+  test('has the name and the reason of every step, and says at a step what a shell cannot do', async () => {
+    const flags = ['-v', '/usr/share:/data', '--ulimit', 'nofile=100']
+    const text = readFileSync(await scriptOf(flags, ['true']), 'utf8').replaceAll(/\n *# /g, ' ')
+    const steps = JSON.parse(
+      await root.ok(['explain', '--format', 'json', 'run', ...flags, root.image, 'true']),
+    ) as (ExplainedStep & { when: string })[]
+    const ids = steps
+      .filter(({ when }) => when === 'now')
+      .flatMap(({ id, inside = [] }) => [id, ...inside.map((inner) => inner.id)])
+    // what tells the agent that something failed is no step of a container
+    const missing = ids.filter((id) => id !== 'status.failure' && !text.includes(` ${id}: `))
+    expect(missing).toEqual([])
+    expect(text).toMatch(/ process\.seccomp: [^#]*\(not by hand: setpriv\(1\) loads a filter from util-linux 2\.41 on/)
+    expect(text).toMatch(/A link of the image on the way could lead to the host; [^#]* a shell can only refuse\./)
   })
 
   test('takes all back when it is interrupted', async () => {

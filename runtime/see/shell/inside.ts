@@ -95,7 +95,7 @@ export const renderInside = (groups: readonly CallGroup[], quote: Quote): Inside
       const path = id === 'pause.cgroup' ? openedPath(group) : cgroupProcs
       return [`[ -z "$CGROUP" ] || echo 0 >${quote(path)}`]
     }
-    if (id === 'uts.hostname') return [`hostname ${quote(textOf(callOf(group, 'sethostname').args[0]))}`]
+    if (id === 'uts.hostname') return [`"$BUSYBOX" hostname ${quote(textOf(callOf(group, 'sethostname').args[0]))}`]
     if (id === 'net.loopback') return ['ip link set lo up']
     if (id === 'net.sysctl') return [`${writeTo(group, quote)} 2>/dev/null || :`]
     if (id === 'process.oom-score-adj') return [writeTo(group, quote)]

@@ -27,6 +27,6 @@ export const formatNetwork = ({ bridge, mtu, gateway, address, prefix }: BridgeN
     `ip address add ${address}/${prefix} brd + dev eth0`,
     'ip link set eth0 up',
     `ip route add default via ${gateway}`,
-    `echo '${address} '"$(hostname)" >>"$POD/hosts"`,
+    `echo '${address} '"$("$BUSYBOX" hostname)" >>"$POD/hosts"`,
   ]
 }

@@ -86,7 +86,7 @@ const formatPod = (input: ShellInput, quote: Quote): { flags: string[]; lines: s
     flags,
     lines: [
       ...(inside?.lines.monitor ?? []),
-      'hostname >"$POD/hostname"',
+      '"$BUSYBOX" hostname >"$POD/hostname"',
       ...(network === undefined ? [] : formatNetwork(network)),
     ],
   }

@@ -1,5 +1,5 @@
 /** Runs a plan: each step in order; if one fails, what is done is undone in reverse, and the error says all of it. */
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { closeSync, constants, fchmodSync, mkdirSync, openSync, writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { errnoOf, Failure, isFailure } from './errors.ts'
 import { launchProgram, leftAt, type Launch } from './launch.ts'
@@ -135,7 +135,14 @@ const executeStep = async (
 /** As mkdir(1) does it: a mode that is asked for is not less by the umask, and a directory that is there keeps its own. */
 const makeDirectory = ({ path, mode }: Extract<Step, { kind: 'mkdir' }>): void => {
   const made = mkdirSync(path, { recursive: true, mode: mode ?? 0o755 })
-  if (made !== undefined && mode !== undefined) chmodSync(path, mode)
+  if (made === undefined || mode === undefined) return
+  // by descriptor: where others may write, its name could be a link by now
+  const directory = openSync(path, constants.O_DIRECTORY | constants.O_NOFOLLOW)
+  try {
+    fchmodSync(directory, mode)
+  } finally {
+    closeSync(directory)
+  }
 }
 
 /** What the system answered is the user's to know: a full disk, a value that the kernel does not take. */

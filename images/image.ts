@@ -19,6 +19,8 @@ export interface Image {
   readonly names: readonly string[]
   /** The manifest's digest. */
   readonly digest: Digest
+  /** Of the entries of index.json that lead to it: the manifest's own, and those of indexes that it was chosen from. */
+  readonly entries: readonly Digest[]
   /** What registries call it: the digest of the index it was chosen from, or the manifest's. */
   readonly sources: readonly Digest[]
   /** `REGISTRY/REPOSITORY@DIGEST`, of the names that a registry has it under: not of those that `tag` gave. */

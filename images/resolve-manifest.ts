@@ -70,12 +70,7 @@ const findBest = async (
   const { wanted } = resolving
   const manifests = index.manifests.filter(({ mediaType }) => isManifestType(mediaType))
   search.offered.push(...manifests.flatMap(({ platform }) => platform ?? []))
-  let best = nearest(
-    manifests.flatMap((descriptor) => {
-      const far = descriptor.platform === undefined ? Infinity : distanceTo(wanted, descriptor.platform)
-      return far === undefined ? [] : [{ descriptor, far }]
-    }),
-  )
+  let best = rank(wanted, manifests)[0]
   for (const descriptor of index.manifests.filter(({ mediaType }) => isIndexType(mediaType))) {
     if (best?.far === 0) return best
     if (descriptor.platform !== undefined && distanceTo(wanted, descriptor.platform) === undefined) continue
@@ -91,17 +86,22 @@ const findBest = async (
     const inner = parseManifest(bytes, descriptor.mediaType)
     if (inner.kind !== 'index')
       throw new Failure('image index holds a manifest that it calls an index', { id: 'image.document' })
-    best = nearest([best ?? [], (await findBest(resolving, inner, { search, depth: depth + 1 })) ?? []].flat())
+    best = [best ?? [], (await findBest(resolving, inner, { search, depth: depth + 1 })) ?? []].flat().sort(compare)[0]
   }
   return best
 }
 
-/** Of equals the first. */
-const nearest = (candidates: readonly Candidate[]): Candidate | undefined =>
-  candidates.reduce<Candidate | undefined>(
-    (best, one) => (best === undefined || one.far < best.far ? one : best),
-    undefined,
-  )
+/** Those that run there, the nearest first, and of equals the first. */
+export const rank = (wanted: Platform, manifests: readonly Descriptor[]): readonly Candidate[] =>
+  manifests
+    .flatMap((descriptor): Candidate | [] => {
+      const far = descriptor.platform === undefined ? Infinity : distanceTo(wanted, descriptor.platform)
+      return far === undefined ? [] : { descriptor, far }
+    })
+    .sort(compare)
+
+/** Not a difference: two infinities have none. */
+const compare = (a: Candidate, b: Candidate): number => (a.far === b.far ? 0 : a.far < b.far ? -1 : 1)
 
 const fetchChild = async (
   { source, read, signal }: Resolving,

@@ -1,6 +1,6 @@
 /** Which image a text means, in docker's order: a whole digest, a name, then the beginning of an id. Pure. */
 import { Failure, isFailure } from '../../runtime/errors.ts'
-import { hexOf, isDigest } from '../digest.ts'
+import { hexOf, isDigest, type Digest } from '../digest.ts'
 import type { Image } from '../image.ts'
 import { formatReference, parseReference, type Reference } from '../reference.ts'
 
@@ -24,17 +24,20 @@ const isRepositoryOf = ({ registry, repository }: Reference, name: string): bool
   return other?.registry === registry && other.repository === repository
 }
 
+/** Of its manifest, and of the indexes that it came out of. */
+const digestsOf = ({ digest, entries, sources }: Image): readonly Digest[] => [digest, ...entries, ...sources]
+
 /** `name@digest` also finds what was pulled by tag, when the registry gave that digest for it. */
 const hasName = (image: Image, wanted: Reference): boolean =>
   image.names.includes(formatReference(wanted)) ||
   (wanted.digest !== undefined &&
-    [image.digest, ...image.sources].includes(wanted.digest) &&
+    digestsOf(image).includes(wanted.digest) &&
     image.names.some((name) => isRepositoryOf(wanted, name)))
 
 /** @throws Failure `image.unknown` 404, `image.ambiguous` 409. */
 export const findImage = (images: readonly Image[], text: string): Image => {
   if (isDigest(text)) {
-    const found = images.find(({ id, digest, sources }) => [id, digest, ...sources].includes(text))
+    const found = images.find((image) => [image.id, ...digestsOf(image)].includes(text))
     if (found !== undefined) return found
     throw unknownImage(text)
   }

@@ -52,7 +52,8 @@ export const planRemoval = (
   const isAll = name === undefined || image.names.length === 1
   const user = users.get(image.id)
   if (isAll && user !== undefined && (name === undefined || !force)) throw inUse(text, user, name !== undefined)
-  const isGone = (entry: Descriptor): boolean => entry.digest === image.digest && (isAll || nameOf(entry) === name)
+  const isGone = (entry: Descriptor): boolean =>
+    image.entries.includes(entry.digest) && (isAll || nameOf(entry) === name)
   const gone = entries.filter(isGone)
   const left = entries.filter((entry) => !isGone(entry))
   const [first] = gone

@@ -174,9 +174,9 @@ export class Store {
   /** One more name for what a name, id or digest means. @throws Failure `image.unknown` 404, `image.ambiguous` 409. */
   async nameAlso(text: string, name: string): Promise<void> {
     await this.#change(async (before) => {
-      const { digest } = findImage(await readImages(this, before), text)
-      const entry = before.find((known) => known.digest === digest)
-      if (entry === undefined) throw new Error(`an image without an entry: ${digest}`)
+      const { entries } = findImage(await readImages(this, before), text)
+      const entry = before.find(({ digest }) => entries.includes(digest))
+      if (entry === undefined) throw new Error(`an image without an entry: ${text}`)
       return planNaming(before, { descriptor: entryOf(entry), name })
     })
   }
@@ -191,7 +191,8 @@ export class Store {
       const entries = await readLayoutIndex(this.directory)
       const image = findImage(await readImages(this, entries), text)
       const { entries: left, ...removal } = planRemoval(entries, { image, text, force, users: this.#users() })
-      if (removal.deleted.length > 0) await this.#reduceTo(left)
+      const isLess = entries.some(({ digest }) => left.every((entry) => entry.digest !== digest))
+      if (isLess) await this.#reduceTo(left)
       else await writeLayoutIndex(this.directory, left)
       return removal
     })
@@ -203,7 +204,7 @@ export class Store {
       const entries = await readLayoutIndex(this.directory)
       const users = this.#users()
       const doomed = (await readImages(this, entries)).filter((image) => !users.has(image.id) && isWanted(image))
-      const isGone = (entry: Descriptor): boolean => doomed.some(({ digest }) => digest === entry.digest)
+      const isGone = (entry: Descriptor): boolean => doomed.some((image) => image.entries.includes(entry.digest))
       const left = entries.filter((entry) => !isGone(entry))
       const reclaimed = left.length < entries.length ? await this.#reduceTo(left) : await this.#sweep(left)
       return {

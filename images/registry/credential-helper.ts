@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { Failure, errnoOf } from '../../runtime/errors.ts'
+import { killTree } from '../../runtime/kernel/processes.ts'
 import { parseDocument, stringField } from '../document.ts'
 import type { Settings } from './settings.ts'
 
@@ -14,7 +15,7 @@ export interface Credentials {
   readonly identityToken?: string
 }
 
-const TIME_LIMIT_MS = 30_000
+const DEFAULT_TIME_MS = 30_000
 const OUTPUT_LIMIT = 1024 * 1024
 /** In place of a user name: the secret is an identity token. */
 const TOKEN_USER = '<token>'
@@ -29,27 +30,42 @@ const refuse = (program: string, server: string, found: string): Failure =>
   new Failure(`credential helper ${program} gives no login for ${server}`, {
     id: 'registry.helper',
     found: found.slice(0, 300),
+    try: `echo ${server} | ${program} get`,
     see: 'credHelpers and credsStore in ~/.docker/config.json',
   })
 
-/** @throws Failure `registry.helper` when it cannot be run, or takes longer than half a minute. */
-const run = (name: string, verb: string, input: string, settings: Settings): Promise<Ran> => {
+interface Asked {
+  readonly name: string
+  readonly verb: 'get' | 'store' | 'erase'
+  /** For sentences: what it is told may be a secret. */
+  readonly server: string
+  readonly input: string
+}
+
+/** Ended with all that it started when it takes too long or says too much. @throws Failure `registry.helper`. */
+const run = (
+  { name, verb, server, input }: Asked,
+  { env: all, helperMs = DEFAULT_TIME_MS }: Settings,
+): Promise<Ran> => {
   const program = `docker-credential-${name}`
-  if (!/^[\w.-]+$/.test(name)) throw refuse(program, input, `${JSON.stringify(name)} is not the name of a helper`)
+  if (!/^[\w.-]+$/.test(name)) throw refuse(program, server, `${JSON.stringify(name)} is not the name of a helper`)
   return new Promise((resolve, reject) => {
-    const { NODE_EXTRA_CA_CERTS: _slow, ...env } = settings.env
-    const child = spawn(program, [verb], {
-      env: { ...env },
-      stdio: 'pipe',
-      timeout: TIME_LIMIT_MS,
-      killSignal: 'SIGKILL',
-    })
+    const { NODE_EXTRA_CA_CERTS: _slow, ...env } = all
+    const child = spawn(program, [verb], { env, stdio: 'pipe' })
     const out: Buffer[] = []
     const err: Buffer[] = []
     let size = 0
+    const end = (found: string): void => {
+      clearTimeout(timer)
+      reject(refuse(program, server, found))
+      if (child.pid !== undefined) killTree(child.pid)
+      // What left the tree may hold the pipes open.
+      for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy()
+    }
+    const timer = setTimeout(() => end(`no answer within ${helperMs / 1000} s, so it was ended`), helperMs)
     const gather = (into: Buffer[]) => (chunk: Buffer) => {
       size += chunk.length
-      if (size > OUTPUT_LIMIT) child.kill('SIGKILL')
+      if (size > OUTPUT_LIMIT) end(`its answer has more than ${OUTPUT_LIMIT} bytes`)
       else into.push(chunk)
     }
     child.stdout.on('data', gather(out))
@@ -57,11 +73,11 @@ const run = (name: string, verb: string, input: string, settings: Settings): Pro
     // It may end without reading.
     child.stdin.on('error', () => undefined)
     child.on('error', (error) => {
-      const missing = errnoOf(error) === 'ENOENT'
-      reject(refuse(program, input, missing ? 'no such program in PATH' : error.message))
+      end(errnoOf(error) === 'ENOENT' ? 'no such program in PATH' : error.message)
     })
     child.on('close', (code, signal) => {
-      if (signal !== null) reject(refuse(program, input, `killed by ${signal} after at most ${TIME_LIMIT_MS / 1000} s`))
+      clearTimeout(timer)
+      if (signal !== null) reject(refuse(program, server, `killed by ${signal}`))
       else resolve({ code, stdout: Buffer.concat(out), stderr: Buffer.concat(err).toString() })
     })
     child.stdin.end(input)
@@ -70,7 +86,7 @@ const run = (name: string, verb: string, input: string, settings: Settings): Pro
 
 /** Undefined when the helper has none. @throws Failure `registry.helper`. */
 export const askHelper = async (name: string, server: string, settings: Settings): Promise<Credentials | undefined> => {
-  const { code, stdout, stderr } = await run(name, 'get', server, settings)
+  const { code, stdout, stderr } = await run({ name, verb: 'get', server, input: server }, settings)
   const said = `${stdout.toString()}${stderr}`
   if (code !== 0 && /credentials not found/i.test(said)) return undefined
   if (code !== 0) throw refuse(`docker-credential-${name}`, server, `exit ${code}: ${said.trim()}`)
@@ -87,7 +103,8 @@ export const tellHelper = async (
   settings: Settings,
 ): Promise<void> => {
   const login = { ServerURL: server, Username: credentials?.username, Secret: credentials?.password }
-  const { code, stdout, stderr } = await run(name, verb, verb === 'store' ? JSON.stringify(login) : server, settings)
+  const input = verb === 'store' ? JSON.stringify(login) : server
+  const { code, stdout, stderr } = await run({ name, verb, server, input }, settings)
   const said = `${stdout.toString()}${stderr}`.trim()
   if (code !== 0 && !(verb === 'erase' && /credentials not found/i.test(said))) {
     throw new Failure(`credential helper docker-credential-${name} cannot ${verb} the login for ${server}`, {

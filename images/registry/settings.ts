@@ -4,6 +4,8 @@ import { join } from 'node:path'
 export interface Settings {
   /** HOME, XDG_CONFIG_HOME, XDG_RUNTIME_DIR, DOCKER_CONFIG, REGISTRY_AUTH_FILE, CONTAINERS_REGISTRIES_CONF, PATH, ... */
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Milliseconds that a credential helper may take; half a minute unless told. */
+  readonly helperMs?: number
 }
 
 /** What a caller may say of itself; everything else is the agent's own. */

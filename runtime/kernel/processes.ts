@@ -1,6 +1,6 @@
 /** What /proc says of a process (proc(5)): whether it lives, and which process it is. */
 import { errnoOf } from '../errors.ts'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 
 export interface ProcessIdentity {
   pid: number
@@ -27,6 +27,17 @@ export const readIdentity = (pid: number): ProcessIdentity | undefined => {
 export const readParent = (pid: number): number | undefined => {
   const parent = readStat(pid)?.[1]
   return parent === undefined ? undefined : Number(parent)
+}
+
+/** Children of a process, whichever of its threads has them; undefined where the kernel does not tell (CONFIG_PROC_CHILDREN). */
+export const readChildren = (pid: number): number[] | undefined => {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`)
+    const texts = threads.map((thread) => readFileSync(`/proc/${pid}/task/${thread}/children`, 'latin1'))
+    return texts.join('').split(' ').filter(Boolean).map(Number)
+  } catch {
+    return undefined
+  }
 }
 
 /** Alive, and still the process it was: a zombie is dead, and a pid may have been given to another. */
@@ -61,4 +72,13 @@ export const signalProcess = (identity: ProcessIdentity, signal: NodeJS.Signals)
   } catch (error) {
     if (errnoOf(error) !== 'ESRCH') throw error
   }
+}
+
+/** It and all that it started, each stopped before it is asked for its children: it starts none meanwhile. */
+export const killTree = (pid: number): void => {
+  const identity = readIdentity(pid)
+  if (identity === undefined) return
+  signalProcess(identity, 'SIGSTOP')
+  readChildren(pid)?.forEach(killTree)
+  signalProcess(identity, 'SIGKILL')
 }

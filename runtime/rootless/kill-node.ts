@@ -1,5 +1,5 @@
 /** Ends the node of a root directory by force: holder, agent, and whatever is left in its namespaces and its cgroup. */
-import { existsSync, readFileSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
 import { errnoOf, Failure } from '../errors.ts'
 import { readText } from '../kernel/cgroups/files.ts'
 import { killAll, removeTree } from '../kernel/cgroups/leaf.ts'
@@ -9,16 +9,6 @@ import { readRuntimeDirectory, socketIn } from './root-directory.ts'
 import { until } from './until.ts'
 
 const END_MS = 5000
-
-/** Children of a process; undefined where the kernel does not tell (CONFIG_PROC_CHILDREN). */
-export const readChildren = (pid: number): number[] | undefined => {
-  try {
-    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1')
-    return text.split(' ').filter(Boolean).map(Number)
-  } catch {
-    return undefined
-  }
-}
 
 const readUserNamespace = (pid: number | string): string | undefined => {
   try {

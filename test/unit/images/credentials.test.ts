@@ -4,6 +4,9 @@ import { describe, expect, test } from 'vitest'
 import { findCredentials, parseAuthFile } from '../../../images/registry/credentials.ts'
 import { listLogins, openLoginFile, removeLogin, storeLogin } from '../../../images/registry/login-file.ts'
 import type { Settings } from '../../../images/registry/settings.ts'
+import { isAlive, readIdentity } from '../../../runtime/kernel/processes.ts'
+import { until } from '../../fixtures/glasspod-until.ts'
+import { patiently } from '../../fixtures/patience.ts'
 import { inDirectory } from '../../fixtures/tar-directory.ts'
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
@@ -62,6 +65,16 @@ describe('logins from files', () => {
       },
     ))
 
+  test('base64 with its padding and without', () => {
+    const login = 'ab:c'
+    expect(base64(login)).toBe('YWI6Yw==')
+    const auths = { 'padded.io': { auth: base64(login) }, 'bare.io': { auth: 'YWI6Yw' } }
+    return withFile({ auths }, async (settings) => {
+      for (const host of Object.keys(auths))
+        expect(await findCredentials(settings, host, 'x'), host).toEqual({ username: 'ab', password: 'c' })
+    })
+  })
+
   test('$REGISTRY_AUTH_FILE comes alone; podman’s file before docker’s', () =>
     withFile({ auths: { 'a.io': { auth: base64('docker:1') } } }, async (settings, _, directory) => {
       const find = (env: Settings['env']) => findCredentials({ env: { ...settings.env, ...env } }, 'a.io', 'x')
@@ -91,7 +104,57 @@ describe('logins from files', () => {
         message: 'credential helper docker-credential-test gives no login for broken.io',
         facts: { id: 'registry.helper', found: expect.stringContaining('keyring is locked') as unknown },
       })
+      // credsStore would have said that there is none
       await expect(find('missing.io')).rejects.toMatchObject({ facts: { found: 'no such program in PATH' } })
+    }))
+})
+
+/** What a helper may take here, in milliseconds: enough to start what it leaves running. */
+const HELPER_MS = patiently(2000)
+/** Whatever it is asked, it notes itself and what it starts, and does not end. */
+const HANGING = `#!/bin/sh
+sleep 1000 &
+echo "$$ $!" >>"$(dirname "$0")/pids"
+wait
+`
+const isLiving = (pid: number): boolean => {
+  const identity = readIdentity(pid)
+  return identity !== undefined && isAlive(identity)
+}
+
+describe('a helper that does not end', () => {
+  const withProgram = (program: string, work: (settings: Settings, path: string, directory: string) => Promise<void>) =>
+    withFile({ credsStore: 'test' }, async (settings, path, directory) => {
+      await writeFile(join(directory, 'docker-credential-test'), program, { mode: 0o755 })
+      await work({ ...settings, helperMs: HELPER_MS }, path, directory)
+    })
+
+  test('is ended in time with all that it started, and no secret is told', () =>
+    withProgram(HANGING, async (settings, path, directory) => {
+      const login = { username: 'me', password: 'secret' }
+      const failures = await Promise.all([
+        findCredentials(settings, 'a.io', 'x').catch((error: unknown) => error),
+        storeLogin(openLoginFile(path, settings, false), 'b.io', login).catch((error: unknown) => error),
+      ])
+      for (const [at, host] of ['a.io', 'b.io'].entries())
+        expect(failures[at]).toMatchObject({
+          message: `credential helper docker-credential-test gives no login for ${host}`,
+          facts: {
+            id: 'registry.helper',
+            found: `no answer within ${HELPER_MS / 1000} s, so it was ended`,
+            try: `echo ${host} | docker-credential-test get`,
+          },
+        })
+      const pids = (await readFile(join(directory, 'pids'), 'utf8')).trim().split(/\s+/).map(Number)
+      expect(pids).toHaveLength(4)
+      await until('none of it lives', () => !pids.some(isLiving))
+    }))
+
+  test('nor one that talks without end', () =>
+    withProgram('#!/bin/sh\nexec yes\n', async (settings) => {
+      await expect(findCredentials(settings, 'a.io', 'x')).rejects.toMatchObject({
+        facts: { found: 'its answer has more than 1048576 bytes' },
+      })
     }))
 })
 

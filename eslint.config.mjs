@@ -14,6 +14,7 @@ const zones = [
       'runtime/spec',
       'runtime/see/doctor',
       'runtime/see/host',
+      'images/counted.ts',
       'images/reference.ts',
       'images/transport.ts',
       'images/archive/daemon.ts',

@@ -2,6 +2,7 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { Failure } from '../runtime/errors.ts'
+import { counted } from './counted.ts'
 import type { Digest } from './digest.ts'
 import type { Image } from './image.ts'
 import { parseManifest, type Descriptor } from './manifest.ts'
@@ -114,15 +115,16 @@ const pushBlob = async (
       `blob ${digest}`,
       found === undefined ? `no file ${path}` : `${path} has ${found.size} of ${size} bytes`,
     )
-  const report = throttled((state: PushProgress['state'], current) =>
+  const { tell, stop } = throttled((state: PushProgress['state'], current) =>
     options.onProgress?.({ blob: digest, state, current, total: size }),
   )
-  const read = async function* (): AsyncGenerator<Uint8Array> {
-    let current = 0
-    for await (const chunk of createReadStream(path, { highWaterMark: CHUNK }) as AsyncIterable<Buffer>) {
-      report('pushing', (current += chunk.length))
-      yield chunk
-    }
+  const read = (): AsyncIterable<Uint8Array> => {
+    const file = createReadStream(path, { highWaterMark: CHUNK }) as AsyncIterable<Buffer>
+    return counted(file, (current) => tell('pushing', current))
   }
-  report(await uploader.blob({ descriptor: blob, from, read }), size)
+  try {
+    tell(await uploader.blob({ descriptor: blob, from, read }), size)
+  } finally {
+    stop()
+  }
 }

@@ -161,14 +161,14 @@ const takeLayers = async (
       options.onProgress?.({ layer: digest, state, current, total: size }),
     ),
   )
-  for (const report of reporters) report('waiting', 0)
+  for (const { tell } of reporters) tell('waiting', 0)
   const losses = await startBounded(layers, {
     limit: LAYERS_AT_ONCE,
     signal: options.signal,
     start: ({ layer, descriptor = { ...layer, mediaType: '' } }, at, signal) =>
       shared.layers.join(`${layer.digest} ${layer.diffId}`, {
         signal,
-        report: ([state, current]) => reporters[at]?.(state, current),
+        report: ([state, current]) => reporters[at]?.tell(state, current),
         start: (stop, report) =>
           fetchLayer({
             store,
@@ -179,6 +179,6 @@ const takeLayers = async (
             report: (state, current) => report([state, current]),
           }),
       }),
-  })
+  }).finally(() => reporters.forEach(({ stop }) => stop()))
   return addLosses(losses)
 }

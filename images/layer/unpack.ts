@@ -5,6 +5,7 @@
  */
 import { Failure } from '../../runtime/errors.ts'
 import type { ApplyMarks } from '../../runtime/kernel/layer-marks.ts'
+import { counted } from '../counted.ts'
 import { createHasher, type Digest } from '../digest.ts'
 import { decompress } from './decompress.ts'
 import { openTar } from './tar-reader.ts'
@@ -74,14 +75,9 @@ export const unpackLayer = async (
   const hasher = createHasher(algorithm)
   let compressed = 0
   let size = 0
-  const counted = async function* (): AsyncGenerator<Uint8Array> {
-    for await (const chunk of source) {
-      compressed += chunk.length
-      yield chunk
-    }
-  }
   try {
-    await decompress(counted(), async (chunks) => {
+    const blob = counted(source, (bytes) => (compressed = bytes))
+    await decompress(blob, async (chunks) => {
       const tar = await openTar(writer)
       for await (const chunk of chunks) {
         size += chunk.length

@@ -1,5 +1,6 @@
 /** A transfer that the agent tells of in lines of JSON: its progress on standard error, its failure thrown. */
 import { isatty } from 'node:tty'
+import { counted } from '../../images/counted.ts'
 import type { Failure } from '../errors.ts'
 import type { PullEvent } from './api.ts'
 import { parseFailure } from './client.ts'
@@ -40,14 +41,12 @@ export async function* followArchive(
   { quiet }: { quiet: boolean },
 ): AsyncGenerator<Uint8Array> {
   const view = openView(quiet)
-  let current = 0
+  const show = (status: string, current: number): void =>
+    view.show({ id: 'archive', status, progressDetail: { current } })
+  let written = 0
   try {
-    for await (const chunk of archive) {
-      current += chunk.length
-      view.show({ id: 'archive', status: 'Writing', progressDetail: { current } })
-      yield chunk
-    }
-    view.show({ id: 'archive', status: 'Written', progressDetail: { current } })
+    yield* counted(archive, (bytes) => show('Writing', (written = bytes)))
+    show('Written', written)
   } finally {
     view.finish()
   }

@@ -1,6 +1,7 @@
 /** An archive that a client sends: its bytes, whole or a Failure, and an answer that it hears in any case. */
 import type { IncomingMessage } from 'node:http'
 import { once } from 'node:events'
+import { counted } from '../../../images/counted.ts'
 import { throttled } from '../../../images/throttle.ts'
 import { Failure } from '../../errors.ts'
 
@@ -18,15 +19,16 @@ export async function* tellReceived(
   chunks: AsyncIterable<Buffer>,
   line: (value: unknown) => void,
 ): AsyncGenerator<Buffer> {
-  const report = throttled<'Receiving' | 'Received'>((status, current) =>
+  const { tell, stop } = throttled<'Receiving' | 'Received'>((status, current) =>
     line({ status, id: 'archive', progressDetail: { current } }),
   )
-  let current = 0
-  for await (const chunk of chunks) {
-    report('Receiving', (current += chunk.length))
-    yield chunk
+  let received = 0
+  try {
+    yield* counted(chunks, (bytes) => tell('Receiving', (received = bytes)))
+    tell('Received', received)
+  } finally {
+    stop()
   }
-  report('Received', current)
 }
 
 /** Takes the rest and forgets it: a client that is still sending does not read, and would miss what went wrong. */

@@ -5,7 +5,7 @@
 import { Failure, errnoOf } from '../../runtime/errors.ts'
 import { Connections } from './connections.ts'
 import type { Settings } from './settings.ts'
-import { checkUrl, isOwn, type Endpoint } from './url.ts'
+import { checkUrl, isOwn, LOCAL_ADDRESS, type Endpoint } from './url.ts'
 
 export interface Timeouts {
   /** Milliseconds until the head of an answer is there, connecting included. */
@@ -51,6 +51,7 @@ const ERRNO_WORDS: Readonly<Record<string, string>> = {
   ECONNRESET: 'connection reset',
   EPIPE: 'connection closed',
   ETIMEDOUT: 'no answer',
+  [LOCAL_ADDRESS]: 'its name leads only to this machine or its link',
   EHOSTUNREACH: 'no route to host',
   ENETUNREACH: 'network unreachable',
   EPROTO: 'it does not speak TLS',

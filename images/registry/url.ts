@@ -88,6 +88,9 @@ export const checkUrl = (url: URL, endpoint: Endpoint): URL => {
   return url
 }
 
+/** Code of the error of a name that leads where it must not. */
+export const LOCAL_ADDRESS = 'ERR_LOCAL_ADDRESS'
+
 /**
  * dns.lookup without the answers that a host name must not lead to: never link-local ones, and loopback only where
  * the registry itself is there.
@@ -103,7 +106,7 @@ export const lookupAllowed =
       const [first] = allowed
       if (first === undefined) {
         const refused = new Error(`${hostname} has only addresses of this machine or link`) as NodeJS.ErrnoException
-        refused.code = 'EADDRNOTAVAIL'
+        refused.code = LOCAL_ADDRESS
         return callback(refused, '')
       }
       return options.all === true ? callback(null, allowed) : callback(null, first.address, first.family)

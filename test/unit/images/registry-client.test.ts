@@ -2,13 +2,12 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { digestOf } from '../../../images/digest.ts'
-import { pull, type PullOptions, type Pulled } from '../../../images/pull.ts'
+import type { Pulled } from '../../../images/pull.ts'
 import type { TokenCache } from '../../../images/registry/auth.ts'
 import { checkLogin } from '../../../images/registry/check-login.ts'
 import { EMPTY_CONF, type RegistriesConf } from '../../../images/registry/registries-conf.ts'
-import { Registry, type RegistryOptions } from '../../../images/registry/registry.ts'
+import { Registry } from '../../../images/registry/registry.ts'
 import { parseRetryAfter, planPause } from '../../../images/registry/retry.ts'
-import { Store } from '../../../images/store/store.ts'
 import { SharedTakes } from '../../../images/take-image.ts'
 import { makeCertificates } from '../../fixtures/certificates.ts'
 import {
@@ -20,10 +19,8 @@ import {
   type Request,
   type SmallImage,
 } from '../../fixtures/faulty-registry.ts'
-import { inDirectory } from '../../fixtures/tar-directory.ts'
-import { applyMarks } from '../../fixtures/tar-marks.ts'
+import { withPuller } from '../../fixtures/puller.ts'
 
-const PATIENCE = { retries: 3, firstMs: 1, longestMs: 2000 }
 /** Pseudo-random, so that it does not shrink. */
 let state = 7
 const noise = Buffer.from(
@@ -38,33 +35,7 @@ beforeAll(async () => {
 })
 afterAll(() => registry.stop())
 
-interface Attempt extends RegistryOptions {
-  name?: string
-  conf?: RegistriesConf
-  options?: Partial<PullOptions>
-}
-type Attempts = (attempt?: Attempt) => Promise<Pulled>
-
-const withStore = (work: (get: Attempts, store: Store, path: string) => Promise<void>): Promise<void> =>
-  inDirectory(async (path) => {
-    const store = await Store.open(join(path, 'images'))
-    const get: Attempts = async ({ name = `${registry.host}/x`, conf = EMPTY_CONF, options, ...session } = {}) => {
-      const timeouts = { answerMs: 2000, idleMs: 300 }
-      const client = new Registry({ timeouts, patience: PATIENCE, settings: { env: {} }, ...session })
-      try {
-        return await pull(store, name, { applyMarks, idLimit: 1, conf, registry: client, ...options })
-      } finally {
-        await client.close()
-      }
-    }
-    try {
-      await work(get, store, path)
-    } finally {
-      registry.fault = undefined
-      registry.asked.length = 0
-      await store.close()
-    }
-  })
+const withStore = (work: Parameters<typeof withPuller>[1]): Promise<void> => withPuller(registry, work)
 
 /** Fails the first `times` requests that the fault is for. */
 const only = (times: number, fault: Fault): Fault => {
@@ -112,6 +83,18 @@ describe('logins', () => {
         message: `registry ${registry.host} gives no token for x`,
         facts: { id: 'registry.denied', found: expect.stringContaining('UNAUTHORIZED: wrong') as unknown },
       })
+    }))
+
+  test('a token is of its scope: another repository gets its own', () =>
+    withStore(async (get) => {
+      registry.fault = faults.goodToken
+      const tokens: TokenCache = new Map()
+      await get({ tokens })
+      await expect(get({ name: `${registry.host}/y`, tokens })).rejects.toMatchObject({
+        facts: { id: 'registry.unknown' },
+      })
+      const scopes = registry.asked.filter((path) => path.startsWith('/token'))
+      expect(scopes).toEqual(['x', 'y'].map((name) => `/token?service=here&scope=repository%3A${name}%3Apull`))
     }))
 
   test('an identity token is exchanged', () =>
@@ -184,6 +167,12 @@ describe('trouble that passes', () => {
         },
       })
       expect(registry.asked).toHaveLength(1)
+      // an hour from now as a date, which has no milliseconds
+      registry.fault = busy(429, { 'retry-after': new Date(Date.now() + 3600_000).toUTCString() })
+      await expect(get()).rejects.toMatchObject({
+        facts: { try: expect.stringMatching(/^again in 3(?:600|5\d\d) s, or /) as unknown },
+      })
+      expect(registry.asked).toHaveLength(2)
     }))
 
   test('a blob that breaks off again and again goes on where it was, by Range', () =>

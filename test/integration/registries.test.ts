@@ -1,10 +1,11 @@
 /** Promise: logins, mirrors and platforms work by the command line as docker's and podman's do. */
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type Docker from 'dockerode'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { makeSmallImage, startFaultyRegistry, type Fault, type FaultyRegistry } from '../fixtures/faulty-registry.ts'
-import { makeRoot, type TestRoot } from '../fixtures/glasspod.ts'
+import { makeSmallImage, type Fault, type FaultyRegistry } from '../fixtures/faulty-registry.ts'
+import type { TestRoot } from '../fixtures/glasspod.ts'
+import { rootWith } from '../fixtures/root-with.ts'
 
 const basic = `Basic ${Buffer.from('me:secret').toString('base64')}`
 const isPrivate: Fault = ({ path, authorization, response }) => {
@@ -19,22 +20,17 @@ const isPrivate: Fault = ({ path, authorization, response }) => {
 
 let root: TestRoot
 let registry: FaultyRegistry
-/** Readable for the agent, whoever it runs as. */
 let directory: string
 let authfile: string
+let teardown: () => Promise<void>
 beforeAll(async () => {
-  root = makeRoot()
-  registry = await startFaultyRegistry(await makeSmallImage([[{ name: 'a', content: 'a' }]]))
+  const equipped = await rootWith(await makeSmallImage([[{ name: 'a', content: 'a' }]]))
+  ;({ root, directory, teardown } = equipped)
+  ;[registry] = equipped.registries as [FaultyRegistry]
   registry.fault = isPrivate
-  directory = mkdtempSync('/tmp/gp-logins-')
-  chmodSync(directory, 0o755)
   authfile = join(directory, 'auth.json')
 })
-afterAll(async () => {
-  await root.teardown()
-  await registry.stop()
-  rmSync(directory, { recursive: true, force: true })
-})
+afterAll(() => teardown())
 
 test('login keeps what the registry accepts, pull uses it, logout forgets it', async () => {
   const { host } = registry

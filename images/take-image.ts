@@ -147,8 +147,26 @@ const notHere: ImageSource['fetchBlob'] = ({ digest }) =>
   )
 
 /** The layers of an image whose blobs are here, unpacked: skopeo and others write into the layout only. */
-export const unpackStored = (store: Store, image: Image, options: TakeOptions): Promise<Losses> =>
-  takeLayers({ store, source: { fetchBlob: notHere }, options, shared: new SharedTakes() }, image.layers, [])
+export const unpackStored = async (
+  store: Store,
+  image: Image,
+  options: TakeOptions & { readonly shared: SharedTakes },
+): Promise<Losses> => {
+  // It may be removed meanwhile.
+  const release = store.hold(image.layers.flatMap(({ digest, diffId }) => [digest, diffId]))
+  try {
+    return await takeLayers(
+      { store, source: { fetchBlob: notHere }, options, shared: options.shared },
+      image.layers,
+      [],
+    )
+  } catch (error) {
+    if (options.signal?.aborted !== true) throw error
+    throw new Failure(`the unpacking of image ${image.id} was cancelled`, { id: 'image.cancelled' })
+  } finally {
+    release()
+  }
+}
 
 const takeLayers = async (
   { store, source, options, shared }: Omit<Job, 'source'> & { source: Pick<ImageSource, 'fetchBlob'> },
@@ -166,7 +184,8 @@ const takeLayers = async (
     limit: LAYERS_AT_ONCE,
     signal: options.signal,
     start: ({ layer, descriptor = { ...layer, mediaType: '' } }, at, signal) =>
-      shared.layers.join(`${layer.digest} ${layer.diffId}`, {
+      // Who does not ask for it gets no layer that lost its owners, and who does is not refused for them.
+      shared.layers.join(`${layer.digest} ${layer.diffId} ${options.squash === true}`, {
         signal,
         report: ([state, current]) => reporters[at]?.tell(state, current),
         start: (stop, report) =>

@@ -34,7 +34,7 @@ export class Owners {
     throw new Failure(`layer entry ${shown} belongs to ${uid}:${gid}, which this user's id map does not have`, {
       id: 'image.owner',
       found: `the map has ids 0 to ${this.#limit - 1}`,
-      try: `pull with --squash: such files become root's; or give the user ${highest} or more subordinate ids in /etc/subuid and /etc/subgid, then glasspod system reset`,
+      try: `with --squash such files become root's; or give the user ${highest} or more subordinate ids in /etc/subuid and /etc/subgid, then glasspod system reset`,
     })
   }
 }

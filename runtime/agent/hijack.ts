@@ -56,6 +56,29 @@ export const takeBody = async ({ request, socket, head }: Upgraded): Promise<{ b
   return readBodyFrom(socket, head, length)
 }
 
+/**
+ * Until it is answered a client sends nothing, and keeps its side open: an end is that of the client. `release` gives
+ * back what came all the same.
+ */
+export const watchClient = (socket: Duplex): { signal: AbortSignal; release: () => Buffer } => {
+  const gone = new AbortController()
+  const early: Buffer[] = []
+  const leave = (): void => gone.abort()
+  const take = (chunk: Buffer): void => {
+    early.push(chunk)
+    // more of it is not for us to keep
+    socket.pause()
+  }
+  socket.on('data', take).once('end', leave).once('close', leave).resume()
+  return {
+    signal: gone.signal,
+    release: () => {
+      socket.off('data', take).off('end', leave).off('close', leave).pause()
+      return Buffer.concat(early)
+    },
+  }
+}
+
 /** `rest`: what was read of the container's input together with the request. */
 export const upgradedStream = (
   socket: Duplex,

@@ -4,10 +4,10 @@ import type { Removal, Users } from '../../images/store/removal.ts'
 import type { Store } from '../../images/store/store.ts'
 import type { Image } from '../../images/image.ts'
 import { overlayLayers } from '../../images/snapshot.ts'
-import type { UnpackOptions } from '../../images/layer/unpack.ts'
+import type { Losses, UnpackOptions } from '../../images/layer/unpack.ts'
 import type { Transport } from '../../images/transport.ts'
 import { applyMarks } from '../apply-marks.ts'
-import type { TakeOptions, TakePart } from '../../images/take-image.ts'
+import type { SharedTakes, TakeOptions, TakePart } from '../../images/take-image.ts'
 import { errnoOf, Failure } from '../errors.ts'
 import { executeSteps, type Watch } from '../execute.ts'
 import { ARCHIVE, planArchive, planImageConfig, planImageName, planLayers, planManifest } from '../plan/pull.ts'
@@ -21,11 +21,17 @@ const stampOf = (path: string): string => {
   return stats === undefined ? '' : `${stats.ino} ${stats.mtimeNs} ${stats.size}`
 }
 
+export interface Unpacked {
+  readonly image: Image
+  readonly losses?: Losses
+}
+
 export class Images {
   private readonly node: Node
   private opened: Promise<Store> | undefined
   private known: { readonly stamp: string; readonly images: Promise<readonly Image[]> } | undefined
   private readonly users: () => Users
+  private taking: Promise<SharedTakes> | undefined
 
   /** @param users asked before anything is removed */
   constructor(node: Node, users: () => Users) {
@@ -52,14 +58,25 @@ export class Images {
     return this.known.images
   }
 
-  /** As find has it, its layers unpacked: what another program put into the layout has blobs only. */
-  async findUnpacked(word: string): Promise<Image> {
+  /**
+   * As find has it, its layers unpacked: what another program put into the layout has blobs only. With what they lost now.
+   * @throws {Failure} `image.owner` without `squash`, `image.cancelled` when the signal comes before the end
+   */
+  async findUnpacked(word: string, options: Pick<TakeOptions, 'signal' | 'squash'> = {}): Promise<Unpacked> {
     const image = await this.find(word)
     const directories = overlayLayers({ layersDirectory: this.node.paths.layers }, image)
-    if (directories.every((path) => existsSync(path))) return image
-    const { unpackStored } = await import('../../images/take-image.ts')
-    await unpackStored(await this.store(), image, this.unpackOptions())
-    return image
+    if (directories.every((path) => existsSync(path))) return { image }
+    const [{ unpackStored }, store, shared] = await Promise.all([
+      import('../../images/take-image.ts'),
+      this.store(),
+      this.takes(),
+    ])
+    return { image, losses: await unpackStored(store, image, { ...this.unpackOptions(), ...options, shared }) }
+  }
+
+  /** What all that are on their way at the same time have in common. */
+  takes(): Promise<SharedTakes> {
+    return (this.taking ??= import('../../images/take-image.ts').then(({ SharedTakes }) => new SharedTakes()))
   }
 
   /** A whole id, as records have it, is found before anything is loaded or read. */

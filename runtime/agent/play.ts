@@ -119,7 +119,7 @@ const makePod = async (agent: Agent, manifest: PodManifest, made: Played[], watc
   const { driver } = await agent.storage.chosen()
   await agent.pods.start(pod, watch)
   for (const container of manifest.containers) {
-    const image = await agent.images.findUnpacked(container.image)
+    const { image } = await agent.images.findUnpacked(container.image)
     const options = { name: containerName(manifest, container), pod: pod.id, driver, watch }
     played.containers.push(
       await agent.containers.create(planContainerBody(manifest, container, agent.pods.volumes(pod)), image, options),
@@ -149,14 +149,23 @@ export const checkPlay = async (agent: Agent, manifests: readonly PodManifest[],
   return { replaced, missing }
 }
 
+interface PlayOptions {
+  replace: boolean
+  watch: Watch | undefined
+  /** For images that another program put into the store. */
+  squash: boolean
+  signal: AbortSignal
+}
+
 /** Makes and starts the pods; where one fails, none is left. */
 export const play = async (
   agent: Agent,
   manifests: readonly PodManifest[],
-  { replace = false, watch }: { replace?: boolean; watch?: Watch | undefined },
+  { replace, watch, ...unpacking }: PlayOptions,
 ): Promise<Played[]> => {
   const { replaced, missing } = await checkPlay(agent, manifests, replace)
-  for (const { containers } of manifests) for (const { image } of containers) await agent.images.findUnpacked(image)
+  for (const { containers } of manifests)
+    for (const { image } of containers) await agent.images.findUnpacked(image, unpacking)
   for (const pod of replaced) await removePod(agent, pod, watch)
   const hostPaths = missing.map(planHostPath)
   await makeHostPaths(hostPaths, watch)

@@ -1,8 +1,8 @@
-import { EXPLAIN_OPTIONS } from './explain/options.ts'
-
 /** The flags of `run` and `create`, named as podman and docker name them. */
+import { EXPLAIN_OPTIONS } from './explain/options.ts'
 import { LIMIT_OPTIONS, RESTART_OPTION } from './limit-options.ts'
 import { STEP_OPTIONS, WITHOUT_OPTION } from './step/options.ts'
+import { SQUASH } from './verb.ts'
 
 export const CREATE_OPTIONS = {
   ...LIMIT_OPTIONS,
@@ -53,6 +53,7 @@ export const CREATE_OPTIONS = {
     metavar: 'OPTION',
     about: 'seccomp=FILE, seccomp=unconfined or no-new-privileges',
   },
+  squash: SQUASH,
   'stop-signal': { type: 'string', metavar: 'SIGNAL', about: 'how to ask it to stop' },
   tmpfs: { type: 'list', metavar: 'PATH[:OPTIONS]', about: 'mount a tmpfs' },
   tty: { type: 'boolean', short: 't', about: 'give it a terminal' },

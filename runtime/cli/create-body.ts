@@ -128,7 +128,7 @@ export const makeCreateRequest = (options: CreateValues, operands: string[], aro
   const [image = '', ...command] = operands
   const attached = options.detach !== true
   return {
-    query: { name: options.name, pod: options.pod, platform: options.platform },
+    query: { name: options.name, pod: options.pod, platform: options.platform, squash: ifSet(options.squash) },
     body: {
       Image: image,
       Cmd: orUndefined(command),

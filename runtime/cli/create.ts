@@ -33,10 +33,10 @@ export interface Pulling {
 /** `make` needs the image: it is pulled before where the policy says so, and once more where it is missing. */
 export const withImage = async <T>(
   client: Client,
-  { image, policy: { pull = 'missing', platform, quiet }, logins }: Pulling,
+  { image, policy: { pull = 'missing', platform, quiet, squash }, logins }: Pulling,
   make: () => Promise<T>,
 ): Promise<T> => {
-  const fetch = () => pullImage(client, { image, platform, quiet, logins })
+  const fetch = () => pullImage(client, { image, platform, quiet, squash, logins })
   if (pull === 'always') await fetch()
   return make().catch(async (error: unknown) => {
     if (pull !== 'missing' || !isImageMissing(error)) throw error

@@ -50,6 +50,11 @@ export const FORMAT_OR_TEMPLATE = {
   about: "table, json, or a template as '{{.Id}}'",
 } as const
 export const NO_TRUNC = { type: 'boolean', about: 'print ids and commands in full' } as const
+/** Of what unpacks layers. */
+export const SQUASH = {
+  type: 'boolean',
+  about: "files of owners that the id map does not have become root's",
+} as const
 export const AUTH_FILE = {
   type: 'string',
   metavar: 'FILE',

@@ -1,16 +1,17 @@
 /** Promise: owners that the id map lacks are refused or, with --squash, become root's; file capabilities count here. */
 import { execa } from 'execa'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startFaultyRegistry, toSmallImage, type FaultyRegistry } from '../fixtures/faulty-registry.ts'
-import { makeRoot, type TestRoot } from '../fixtures/glasspod.ts'
+import { toSmallImage, type FaultyRegistry } from '../fixtures/faulty-registry.ts'
+import type { TestRoot } from '../fixtures/glasspod.ts'
 import { archive, file, pax } from '../fixtures/hostile/raw-tar.ts'
+import { readImageStore, rootWith } from '../fixtures/root-with.ts'
 
 const HIGHEST_ID = 0xffff_fffe
 /** vfs_ns_cap_data of linux/capability.h: version 3, effective; CAP_NET_RAW; of a user namespace whose root is 12345. */
 const CAPABILITY_V3 = Buffer.from('010000030020000000000000000000000000000039300000', 'hex')
-const hasGetfattr = ['/usr/bin', '/bin'].some((path) => existsSync(join(path, 'getfattr')))
+const has = (program: string): boolean => ['/usr/bin', '/bin'].some((path) => existsSync(join(path, program)))
 
 const owned = archive(pax({ uid: `${HIGHEST_ID}`, gid: '7' }), file('owned'))
 const capable = archive(pax({ 'SCHILY.xattr.security.capability': CAPABILITY_V3.toString('latin1') }), file('ping'))
@@ -20,18 +21,13 @@ describe('layers of other user namespaces', () => {
   let strange: FaultyRegistry
   let able: FaultyRegistry
   let directory: string
+  let teardown: () => Promise<void>
   beforeAll(async () => {
-    root = makeRoot()
-    strange = await startFaultyRegistry(toSmallImage([owned]))
-    able = await startFaultyRegistry(toSmallImage([capable]))
-    directory = mkdtempSync('/tmp/gp-owners-')
+    const equipped = await rootWith(toSmallImage([owned]), toSmallImage([capable]))
+    ;({ root, directory, teardown } = equipped)
+    ;[strange, able] = equipped.registries as [FaultyRegistry, FaultyRegistry]
   })
-  afterAll(async () => {
-    await root.teardown()
-    await strange.stop()
-    await able.stop()
-    rmSync(directory, { recursive: true, force: true })
-  })
+  afterAll(() => teardown())
 
   const refusal = `error: layer entry "owned" belongs to ${HIGHEST_ID}:7, which this user's id map does not have   [image.owner]`
   const note = '1 entries belong to root here: the id map does not have their owners'
@@ -41,7 +37,7 @@ describe('layers of other user namespaces', () => {
     const tar = join(directory, 'image.tar')
     const refused = await root.glasspod(['pull', image])
     expect([refused.exitCode, refused.stderr]).toEqual([125, expect.stringContaining(refusal)])
-    expect(refused.stderr).toContain('try    pull with --squash')
+    expect(refused.stderr).toContain('try    with --squash such files become root')
     expect(await root.ok(['images', '-q'])).toBe('')
     expect(await root.glasspod(['pull', '--squash', image])).toMatchObject({
       exitCode: 0,
@@ -57,20 +53,48 @@ describe('layers of other user namespaces', () => {
     expect(loaded?.RepoDigests).toEqual([])
   })
 
-  test.runIf(hasGetfattr)('a capability of another user namespace becomes one of ours [needs getfattr]', async () => {
-    const image = `${able.host}/x`
-    await root.ok(['pull', '-q', image])
-    const [{ RootFS } = { RootFS: { Layers: [''] } }] = JSON.parse(await root.ok(['image', 'inspect', image])) as {
-      RootFS: { Layers: string[] }
-    }[]
-    const path = join(root.dir, 'layers', RootFS.Layers[0]?.replace('sha256:', '') ?? '', 'ping')
-    const argv = ['-n', 'security.capability', '--only-values', '--absolute-names', path]
-    const { stdout } = await execa('getfattr', argv, { encoding: 'buffer' })
-    // Seen from the host: version 3, and the namespace's root is whom the map gives 0 to.
-    const holder = (JSON.parse(readFileSync(`${root.dir}/run/holder.json`, 'utf8')) as { pid: number }).pid
-    const owner = Number(/^\s*0\s+(\d+)/m.exec(readFileSync(`/proc/${holder}/uid_map`, 'utf8'))?.[1])
-    const wanted = Buffer.from(CAPABILITY_V3)
-    wanted.writeUInt32LE(owner, 20)
-    expect(Buffer.from(stdout).toString('hex')).toBe(wanted.toString('hex'))
-  })
+  test.runIf(has('skopeo'))(
+    'what skopeo has put into the store is squashed when it is first used [needs skopeo]',
+    async () => {
+      const image = `${strange.host}/x`
+      const layout = `oci:${join(directory, 'layout')}:1`
+      await root.ok(['pull', '-q', '--squash', image])
+      await root.ok(['push', '-q', image, layout])
+      await root.ok(['rmi', image])
+      await execa('skopeo', ['copy', '-q', '--insecure-policy', layout, `oci:${await readImageStore(root)}:strange`])
+      const run = (...flags: string[]) =>
+        root.glasspod(['run', '--rm', '--network', 'none', '--pull', 'never', ...flags, 'strange', 'owned'])
+      const refused = await run()
+      expect([refused.exitCode, refused.stderr]).toEqual([125, expect.stringContaining(refusal)])
+      expect(refused.stderr).toContain('try    with --squash such files become root')
+      expect((await root.glasspod(['create', '--squash', '--pull', 'never', 'strange', 'owned'])).stderr).toContain(
+        note,
+      )
+      // unpacked it is now, and nothing to execute
+      const { exitCode, stderr } = await run()
+      expect([exitCode, stderr]).toEqual([126, expect.stringContaining('owned')])
+      await root.ok(['rm', await root.ok(['ps', '-aq'])])
+      await root.ok(['rmi', 'strange'])
+    },
+  )
+
+  test.runIf(has('getfattr'))(
+    'a capability of another user namespace becomes one of ours [needs getfattr]',
+    async () => {
+      const image = `${able.host}/x`
+      await root.ok(['pull', '-q', image])
+      const [{ RootFS } = { RootFS: { Layers: [''] } }] = JSON.parse(await root.ok(['image', 'inspect', image])) as {
+        RootFS: { Layers: string[] }
+      }[]
+      const path = join(root.dir, 'layers', RootFS.Layers[0]?.replace('sha256:', '') ?? '', 'ping')
+      const argv = ['-n', 'security.capability', '--only-values', '--absolute-names', path]
+      const { stdout } = await execa('getfattr', argv, { encoding: 'buffer' })
+      // Seen from the host: version 3, and the namespace's root is whom the map gives 0 to.
+      const holder = (JSON.parse(readFileSync(`${root.dir}/run/holder.json`, 'utf8')) as { pid: number }).pid
+      const owner = Number(/^\s*0\s+(\d+)/m.exec(readFileSync(`/proc/${holder}/uid_map`, 'utf8'))?.[1])
+      const wanted = Buffer.from(CAPABILITY_V3)
+      wanted.writeUInt32LE(owner, 20)
+      expect(Buffer.from(stdout).toString('hex')).toBe(wanted.toString('hex'))
+    },
+  )
 })

@@ -1,8 +1,11 @@
 /** Promise: an image that skopeo writes into the store is one of glasspod's: seen at once, run, renamed, removed. */
 import { execa } from 'execa'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { makeRoot, type TestRoot } from '../fixtures/glasspod.ts'
+import type { TestRoot } from '../fixtures/glasspod.ts'
+import { until } from '../fixtures/glasspod-until.ts'
+import { readImageStore, rootWith } from '../fixtures/root-with.ts'
 
 const hasSkopeo = ['/usr/bin', '/bin'].some((path) => existsSync(`${path}/skopeo`))
 
@@ -12,22 +15,29 @@ interface Listed {
   RepoDigests: string[]
 }
 
+/** What a pipe takes without a reader (pipe(7)). */
+const PIPE_BYTES = 65_536
+
+/** Of the first image in a layout. */
+const layersIn = (layout: string): { digest: string; size: number }[] => {
+  const index = readFileSync(`${layout}/index.json`, 'utf8')
+  const [{ digest } = { digest: '' }] = (JSON.parse(index) as { manifests: { digest: string }[] }).manifests
+  const manifest = readFileSync(`${layout}/blobs/${digest.replace(':', '/')}`, 'utf8')
+  return (JSON.parse(manifest) as { layers: { digest: string; size: number }[] }).layers
+}
+
 describe.runIf(hasSkopeo)('an image that skopeo writes into the store [needs skopeo]', () => {
   let root: TestRoot
   let layout: string
   let store: string
+  let teardown: () => Promise<void>
   beforeAll(async () => {
-    root = makeRoot()
-    layout = mkdtempSync('/tmp/gp-skopeo-')
+    ;({ root, directory: layout, teardown } = await rootWith())
     await root.seedImage()
     await root.ok(['push', '-q', root.image, `oci:${layout}:1`])
-    const { Glasspod } = JSON.parse(await root.ok(['info', '--format', 'json'])) as { Glasspod: { imageStore: string } }
-    store = Glasspod.imageStore
+    store = await readImageStore(root)
   })
-  afterAll(async () => {
-    await root.teardown()
-    rmSync(layout, { recursive: true, force: true })
-  })
+  afterAll(() => teardown())
   const list = async () => JSON.parse(await root.ok(['images', '--format', 'json'])) as Listed[]
   const copyIn = (name: string) =>
     execa('skopeo', ['copy', '-q', '--insecure-policy', `oci:${layout}:1`, `oci:${store}:${name}`])
@@ -57,12 +67,70 @@ describe.runIf(hasSkopeo)('an image that skopeo writes into the store [needs sko
     expect(readdirSync(`${root.dir}/images/blobs/sha256`)).toEqual([])
   })
 
+  test('with all its platforms is the one for this machine, and goes with all of them', async () => {
+    const copy = ['copy', '-q', '--all', '--insecure-policy', '--src-tls-verify=false']
+    await execa('skopeo', [...copy, `docker://${root.image}`, `oci:${store}:many`])
+    const { manifests } = JSON.parse(readFileSync(`${store}/index.json`, 'utf8')) as {
+      manifests: { mediaType: string; digest: string }[]
+    }
+    expect(manifests.map(({ mediaType }) => mediaType)).toEqual(['application/vnd.oci.image.index.v1+json'])
+    expect(await list()).toMatchObject([{ RepoTags: ['docker.io/library/many:latest'] }])
+    expect(await runs('many')).toContain('It works')
+    expect(await runs(`many@${manifests[0]?.digest ?? ''}`)).toContain('It works')
+    await root.ok(['tag', 'many', 'again:2'])
+    await root.ok(['rmi', 'many'])
+    await root.ok(['image', 'prune', '--force'])
+    expect(await runs('again:2')).toContain('It works')
+    // For the other platforms too: what skopeo copies back is whole.
+    await execa('skopeo', [
+      'copy',
+      '-q',
+      '--all',
+      '--insecure-policy',
+      `oci:${store}:docker.io/library/again:2`,
+      `oci:${layout}:all`,
+    ])
+    await root.ok(['rmi', 'again:2'])
+    expect(await list()).toEqual([])
+    expect(readdirSync(`${root.dir}/images/blobs/sha256`)).toEqual([])
+  })
+
+  test.each([[[]], [['-d']]])('is not unpacked further for a client that has gone (run %j)', async (flags) => {
+    await copyIn('slow')
+    const unpacked = () => readdirSync(`${root.dir}/layers`)
+    expect(unpacked()).toEqual([])
+    // The small layer comes out of a pipe, which holds the unpacking up at will.
+    const [small] = layersIn(layout).sort((a, b) => a.size - b.size)
+    const path = `${store}/blobs/${small?.digest.replace(':', '/') ?? ''}`
+    const blob = readFileSync(path)
+    expect(blob.length).toBeLessThan(PIPE_BYTES)
+    rmSync(path)
+    execFileSync('mkfifo', ['-m', '666', path])
+    const pipe = openSync(path, 'r+')
+    try {
+      writeSync(pipe, blob.subarray(0, blob.length >> 1))
+      const client = root.spawn(['run', '--rm', '--network', 'none', '--pull', 'never', ...flags, 'slow', 'true'])
+      await until('all but one layer is unpacked', () => {
+        const half = unpacked().filter((name) => name.endsWith('.tmp'))
+        return half.length === 1 && unpacked().length === layersIn(layout).length
+      })
+      client.kill('SIGKILL')
+      await client
+      // It hears of the client before it answers the next one.
+      await root.ok(['images'])
+      writeSync(pipe, blob.subarray(blob.length >> 1))
+    } finally {
+      closeSync(pipe)
+    }
+    await until('nothing is half-made', () => unpacked().every((name) => !name.endsWith('.tmp')))
+    expect(unpacked()).toHaveLength(layersIn(layout).length - 1)
+    expect(await root.ok(['ps', '-aq'])).toBe('')
+    await root.ok(['rmi', 'slow'])
+  })
+
   test('with a layer that is missing is refused by its digest', async () => {
     await copyIn('broken')
-    const index = readFileSync(`${layout}/index.json`, 'utf8')
-    const [{ digest } = { digest: '' }] = (JSON.parse(index) as { manifests: { digest: string }[] }).manifests
-    const manifest = readFileSync(`${layout}/blobs/${digest.replace(':', '/')}`, 'utf8')
-    const [layer] = (JSON.parse(manifest) as { layers: { digest: string }[] }).layers
+    const [layer] = layersIn(layout)
     rmSync(`${store}/blobs/${layer?.digest.replace(':', '/') ?? ''}`)
     const { exitCode, stderr } = await root.glasspod(['run', '--rm', '--network', 'none', 'broken', 'true'])
     expect([exitCode, stderr]).toEqual([

@@ -6,6 +6,7 @@ import { checkPlay, down, play } from '../play.ts'
 import type { PodManifest } from '../../spec/manifest/pod.ts'
 import { containerName } from '../../spec/manifest/request.ts'
 import type { Shape } from '../../spec/shape.ts'
+import { abortWithClient } from './pull.ts'
 import { isTrue } from './query.ts'
 import { secondsOf } from './seconds.ts'
 
@@ -61,7 +62,12 @@ export const playRoutes = (agent: Agent): Route[] => {
         await checkPlay(agent, manifests, replace)
         return Promise.all(manifests.map((pod) => describe(agent, pod)))
       }
-      const made = await play(agent, manifests, { replace, watch: watchOf(request) })
+      const made = await play(agent, manifests, {
+        replace,
+        watch: watchOf(request),
+        squash: isTrue(request.query.get('squash')),
+        signal: abortWithClient(request),
+      })
       return new Status(
         201,
         made.map(({ pod, containers }) => ({

@@ -1,7 +1,6 @@
 /** Pulling, as docker's POST /images/create streams it: one JSON object a line, also for what goes wrong. */
 import type { LayerProgress } from '../../../images/layer-fetch.ts'
 import type { Losses } from '../../../images/layer/unpack.ts'
-import type { SharedTakes } from '../../../images/take-image.ts'
 import { Failure } from '../../errors.ts'
 import type { Agent } from '../agent.ts'
 import type { Request } from '../http.ts'
@@ -31,13 +30,6 @@ export const describeLosses = ({ squashed, placeholders }: Losses): readonly str
   ...(placeholders > 0 ? [`${placeholders} devices are empty files here: a container has its own /dev`] : []),
 ]
 
-/** One for all that are on their way at the same time. */
-let shared: SharedTakes | undefined
-export const sharedTakes = async (): Promise<SharedTakes> => {
-  const { SharedTakes } = await import('../../../images/take-image.ts')
-  return (shared ??= new SharedTakes())
-}
-
 /** Ends the work when the client goes away before it is done. */
 export const abortWithClient = ({ response }: Pick<Request, 'response'>): AbortSignal => {
   const gone = new AbortController()
@@ -62,7 +54,7 @@ export const answerPull = async (agent: Agent, { raw, query, response }: Request
       import('../../../images/platform.ts'),
       import('../../../images/pull.ts'),
       import('../../../images/resolve-manifest.ts'),
-      sharedTakes(),
+      agent.images.takes(),
     ])
   const reference = parseReference(name)
   const platform = query.get('platform') ?? ''

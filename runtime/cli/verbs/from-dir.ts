@@ -3,7 +3,7 @@ import { parseEnv, parseLabels } from '../env.ts'
 import { importArchive } from '../import.ts'
 import { badFlag } from '../options.ts'
 import { print } from '../output.ts'
-import { defineVerb } from '../verb.ts'
+import { SQUASH, defineVerb } from '../verb.ts'
 import { parseCommand } from '../words.ts'
 
 /** As in a Dockerfile: within double quotes all but these is itself. */
@@ -17,7 +17,7 @@ export const verb = defineVerb({
     label: { type: 'list', short: 'l', metavar: 'KEY=VALUE', about: 'a label' },
     platform: { type: 'string', metavar: 'OS/ARCH[/VARIANT]', about: 'what the programs in it run on' },
     quiet: { type: 'boolean', short: 'q', about: 'no progress, only the id' },
-    squash: { type: 'boolean', about: "files of owners that the id map does not have become root's" },
+    squash: SQUASH,
     tag: { type: 'string', short: 't', metavar: 'NAME[:TAG]', about: 'its name' },
     user: { type: 'string', short: 'u', metavar: 'USER[:GROUP]', about: 'who runs it' },
     workdir: { type: 'string', short: 'w', metavar: 'DIR', about: 'where it runs' },

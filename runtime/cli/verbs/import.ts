@@ -2,7 +2,7 @@ import { openInput } from '../archive/file.ts'
 import { importArchive } from '../import.ts'
 import { badFlag } from '../options.ts'
 import { print } from '../output.ts'
-import { defineVerb } from '../verb.ts'
+import { SQUASH, defineVerb } from '../verb.ts'
 
 export const verb = defineVerb({
   options: {
@@ -10,7 +10,7 @@ export const verb = defineVerb({
     message: { type: 'string', short: 'm', metavar: 'TEXT', about: 'a comment for the history' },
     platform: { type: 'string', metavar: 'OS/ARCH[/VARIANT]', about: 'what the programs in it run on' },
     quiet: { type: 'boolean', short: 'q', about: 'no progress, only the id' },
-    squash: { type: 'boolean', about: "files of owners that the id map does not have become root's" },
+    squash: SQUASH,
   },
   operands: { usage: 'FILE|- [IMAGE]', min: 1, max: 2 },
   example: `glasspod import --change 'CMD ["sh"]' root.tar tools:1`,

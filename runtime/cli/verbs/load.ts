@@ -3,14 +3,14 @@ import { openInput } from '../archive/file.ts'
 import { print } from '../output.ts'
 import { printable } from '../table.ts'
 import { followTransfer } from '../transfer.ts'
-import { NO_OPERANDS, defineVerb } from '../verb.ts'
+import { NO_OPERANDS, SQUASH, defineVerb } from '../verb.ts'
 
 export const verb = defineVerb({
   options: {
     input: { type: 'string', short: 'i', metavar: 'FILE', about: 'instead of standard input' },
     platform: { type: 'string', metavar: 'OS/ARCH[/VARIANT]', about: 'which image of a list, as in linux/arm64' },
     quiet: { type: 'boolean', short: 'q', about: 'no progress' },
-    squash: { type: 'boolean', about: "files of owners that the id map does not have become root's" },
+    squash: SQUASH,
   },
   operands: NO_OPERANDS,
   example: 'glasspod load -i images.tar',

@@ -4,7 +4,7 @@ import { MANIFEST_OPERAND, readManifest } from '../manifest.ts'
 import { STDOUT, print, printJson, readColumns } from '../output.ts'
 import { pullImage } from '../pull.ts'
 import { fitTable } from '../table.ts'
-import { AUTH_FILE, FORMAT, defineVerb } from '../verb.ts'
+import { AUTH_FILE, FORMAT, SQUASH, defineVerb } from '../verb.ts'
 
 interface PlannedPod {
   Name: string
@@ -68,17 +68,19 @@ export const verb = defineVerb({
     format: FORMAT,
     quiet: { type: 'boolean', short: 'q', about: 'no progress while pulling' },
     replace: { type: 'boolean', about: 'remove pods of the same names first' },
+    squash: SQUASH,
   },
   operands: MANIFEST_OPERAND,
   example: 'glasspod play shop.yaml',
-  async run({ options: { authfile, 'dry-run': dryRun, format, quiet, replace }, operands: [file = '-'], agent }) {
+  async run({ options, operands: [file = '-'], agent }) {
+    const { authfile, 'dry-run': dryRun, format, quiet, replace, squash } = options
     const body = readManifest(file)
     const client = await agent()
     const plan = await client.post<PlannedPod[]>('/glasspod/play', { body, query: { 'dry-run': true, replace } })
     if (dryRun) return format === 'json' ? printJson(plan) : print(formatPlan(plan, readColumns(STDOUT)))
     const logins = openLogins(authfile)
-    for (const image of listPulls(plan)) await pullImage(client, { image, platform: undefined, quiet, logins })
-    const played = await client.post<PlayedPod[]>('/glasspod/play', { body, query: { replace } })
+    for (const image of listPulls(plan)) await pullImage(client, { image, platform: undefined, quiet, squash, logins })
+    const played = await client.post<PlayedPod[]>('/glasspod/play', { body, query: { replace, squash } })
     if (format === 'json') return printJson(played)
     print(played.map(formatPlayed).join('\n\n'))
   },

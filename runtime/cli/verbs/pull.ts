@@ -8,7 +8,7 @@ import { print } from '../output.ts'
 import { pullImage, type Pull } from '../pull.ts'
 import { reportError } from '../report.ts'
 import { followTransfer } from '../transfer.ts'
-import { AUTH_FILE, defineVerb } from '../verb.ts'
+import { AUTH_FILE, SQUASH, defineVerb } from '../verb.ts'
 
 type Settings = Pick<Pull, 'platform' | 'quiet' | 'squash' | 'logins'>
 /** Resolves to the ids. */
@@ -52,7 +52,7 @@ export const verb = defineVerb({
   options: {
     ...EXPLAIN_OPTIONS,
     platform: { type: 'string', metavar: 'OS/ARCH[/VARIANT]', about: 'which image of a list, as in linux/arm64' },
-    squash: { type: 'boolean', about: "files of owners that the id map does not have become root's" },
+    squash: SQUASH,
     quiet: { type: 'boolean', short: 'q', about: 'no progress, only the id' },
     authfile: AUTH_FILE,
   },

@@ -16,7 +16,7 @@ import { isTaking, takeLock } from './lock.ts'
 import type { Descriptor } from '../manifest.ts'
 import { entryOf, planNaming } from './naming.ts'
 import { planRemoval, type Pruned, type Removal, type Users } from './removal.ts'
-import { sweep } from './sweep.ts'
+import { markAll, sweep } from './sweep.ts'
 
 export interface StoreOptions {
   /** Where unpacked layers go; by default `layers` beside the layout. Must be on one file system with itself. */
@@ -159,6 +159,15 @@ export class Store {
     return findImage(await this.list(), text)
   }
 
+  /** What goes with the image at the latest: all that its entries lead to, for other machines too. */
+  async partsOf({ entries }: Pick<Image, 'entries'>): Promise<ReadonlySet<Digest>> {
+    const index = await readLayoutIndex(this.directory)
+    return markAll(
+      this,
+      index.filter(({ digest }) => entries.includes(digest)),
+    )
+  }
+
   /** Gives the manifest a name, or without one puts it in as an image that has none (naming.ts). */
   tag(descriptor: Descriptor, name: string | undefined): Promise<void> {
     return this.#change((before) => planNaming(before, { descriptor, name }))
@@ -226,7 +235,7 @@ export class Store {
   }
 
   #sweep(entries: Entries): Promise<number> {
-    return sweep(this, { entries, held: [...this.#held.keys()], used: [...this.#users().keys()].filter(isDigest) })
+    return sweep(this, { entries, held: this.#held, used: [...this.#users().keys()].filter(isDigest) })
   }
 
   #change(plan: (before: Entries) => Entries | Promise<Entries>): Promise<void> {

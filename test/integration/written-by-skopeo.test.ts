@@ -1,7 +1,17 @@
 /** Promise: an image that skopeo writes into the store is one of glasspod's: seen at once, run, renamed, removed. */
 import { execa } from 'execa'
 import { execFileSync } from 'node:child_process'
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TestRoot } from '../fixtures/glasspod.ts'
 import { until } from '../fixtures/glasspod-until.ts'
@@ -75,6 +85,9 @@ describe.runIf(hasSkopeo)('an image that skopeo writes into the store [needs sko
     }
     expect(manifests.map(({ mediaType }) => mediaType)).toEqual(['application/vnd.oci.image.index.v1+json'])
     expect(await list()).toMatchObject([{ RepoTags: ['docker.io/library/many:latest'] }])
+    // Nothing is unpacked yet, and what is for other machines takes its place too.
+    const blobs = readdirSync(`${store}/blobs/sha256`).map((name) => statSync(`${store}/blobs/sha256/${name}`).size)
+    expect(await root.docker().df()).toMatchObject({ LayersSize: blobs.reduce((sum, size) => sum + size) })
     expect(await runs('many')).toContain('It works')
     expect(await runs(`many@${manifests[0]?.digest ?? ''}`)).toContain('It works')
     await root.ok(['tag', 'many', 'again:2'])

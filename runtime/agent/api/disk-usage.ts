@@ -19,8 +19,7 @@ const sizeOfFile: Measure = async (path) => {
 /** Bytes by digest: blobs, and unpacked layers under their DiffID. */
 const measureParts = async (store: Store, image: Image, readDiskUsage: Measure): Promise<Map<Digest, number>> => {
   const parts = new Map<Digest, number>()
-  for (const digest of [image.digest, image.id, ...image.layers.map((layer) => layer.digest)])
-    parts.set(digest, await sizeOfFile(store.blobPath(digest)))
+  for (const digest of await store.partsOf(image)) parts.set(digest, await sizeOfFile(store.blobPath(digest)))
   for (const { diffId } of image.layers) {
     const path = store.layerPath(diffId)
     const known = unpacked.get(path) ?? readDiskUsage(path)

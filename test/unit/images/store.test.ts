@@ -157,6 +157,25 @@ describe('Store', () => {
       release()
     }))
 
+  test('nor what one takes hold of while a removal is at work', () =>
+    inDirectory(async (path) => {
+      let asked = 0
+      let begin = (): void => undefined
+      const users = () => {
+        // the second time is the sweep's
+        if (++asked === 2) begin()
+        return new Map<string, string>()
+      }
+      const store = await Store.open(join(path, 'images'), { users })
+      const { id, digest, layers } = await fetchInto(store, one)
+      const blobs = [digest, id, ...layers.map((layer) => layer.digest)]
+      begin = () => void store.hold([...blobs, ...layers.map(({ diffId }) => diffId)])
+      await store.remove(id)
+      for (const blob of blobs) expect(await store.hasBlob(blob)).toBe(true)
+      for (const { diffId } of layers) expect(await store.hasLayer(diffId)).toBe(true)
+      await store.close()
+    }))
+
   test('an id with two names is a conflict, a name takes only itself, force takes all', () =>
     withStore(async (store) => {
       const image = await fetchInto(store, one)

@@ -1,5 +1,5 @@
 /** Promise: logins, mirrors and platforms work by the command line as docker's and podman's do. */
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type Docker from 'dockerode'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
@@ -17,6 +17,16 @@ const isPrivate: Fault = ({ path, authorization, response }) => {
   response.writeHead(401, { 'www-authenticate': 'Basic realm="here"' }).end()
   return true
 }
+
+/** Keeps one login, in a file beside itself. */
+const HELPER = `#!/bin/sh
+kept="$(dirname "$0")/kept"
+case "$1" in
+  store) cat >"$kept" ;;
+  get) cat "$kept" 2>/dev/null || { echo "credentials not found in native keychain"; exit 1; } ;;
+  erase) rm -f "$kept" ;;
+esac
+`
 
 let root: TestRoot
 let registry: FaultyRegistry
@@ -53,6 +63,44 @@ test('login keeps what the registry accepts, pull uses it, logout forgets it', a
 
   expect(await root.ok(['logout', '--authfile', authfile, host])).toBe(`Removed login for ${host}`)
   expect((await root.glasspod(['logout', '--authfile', authfile, host])).stderr).toContain(`not logged in to ${host}`)
+})
+
+test('a helper keeps the secret for login, gives it to pull, and forgets it at logout', async () => {
+  const { host } = registry
+  const home = join(directory, 'home')
+  mkdirSync(home)
+  chmodSync(home, 0o777)
+  writeFileSync(join(home, 'docker-credential-file'), HELPER, { mode: 0o755 })
+  writeFileSync(join(home, 'config.json'), '{"credsStore":"file"}')
+  const env = { DOCKER_CONFIG: home, HOME: home, PATH: `${home}:${process.env['PATH'] ?? ''}` }
+  await root.ok(['login', '-u', 'me', '--password-stdin', host], { env, input: 'secret' })
+  expect(readFileSync(join(home, 'kept'), 'utf8')).toBe(`{"ServerURL":"${host}","Username":"me","Secret":"secret"}`)
+  expect(JSON.parse(readFileSync(join(home, 'config.json'), 'utf8'))).toEqual({
+    credsStore: 'file',
+    auths: { [host]: {} },
+  })
+  expect(await root.ok(['pull', '-q', `${host}/x`], { env })).toMatch(/^sha256:/)
+  expect(await root.ok(['logout', host], { env })).toBe(`Removed login for ${host}`)
+  expect(existsSync(join(home, 'kept'))).toBe(false)
+  expect((await root.glasspod(['pull', '-q', `${host}/x`], { env })).stderr).toContain('[registry.denied]')
+})
+
+test('login asks for what is missing only at a terminal; logout --all forgets all', async () => {
+  const refusals = [
+    [[], 'the user name is missing, and there is no terminal to ask at'],
+    [['-u', 'me'], 'the password is missing, and there is no terminal to ask at'],
+    [['--password-stdin'], 'needs --username'],
+    [['-u', 'me', '-p', 'x', '--password-stdin'], 'not both'],
+  ] as const
+  for (const [flags, words] of refusals) {
+    const { exitCode, stderr } = await root.glasspod(['login', ...flags, registry.host])
+    expect([exitCode, stderr]).toEqual([125, expect.stringContaining(words)])
+  }
+  const auth = Buffer.from('me:secret').toString('base64')
+  writeFileSync(authfile, JSON.stringify({ auths: { 'a.io': { auth }, 'https://index.docker.io/v1/': { auth } } }))
+  const forgotten = await root.ok(['logout', '--all', '--authfile', authfile])
+  expect(forgotten).toBe('Removed login for a.io\nRemoved login for docker.io')
+  expect(JSON.parse(readFileSync(authfile, 'utf8'))).toEqual({ auths: {} })
 })
 
 test('dockerode sends a login as docker does', async () => {

@@ -64,7 +64,12 @@ export const VERBS: readonly VerbEntry[] = [
     load: () => import('./verbs/history.ts'),
   },
   { name: 'image inspect', summary: 'show all about images', load: () => import('./verbs/image-inspect.ts') },
-  { name: 'image prune', summary: 'remove images that nothing needs', load: () => import('./verbs/image-prune.ts') },
+  {
+    name: 'image prune',
+    summary: 'remove images that nothing needs',
+    also: 'images prune',
+    load: () => import('./verbs/image-prune.ts'),
+  },
   {
     name: 'image tree',
     summary: 'show the layers of an image, and which one owns a path',

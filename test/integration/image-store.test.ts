@@ -101,6 +101,7 @@ describe('the images of an agent', () => {
     expect(exitCode).toBe(125)
     expect(stderr).toContain('try    glasspod image prune --force')
     expect(await list()).toHaveLength(1)
+    expect(await root.ok(['images', 'prune', '-f'])).toBe('Total reclaimed space: 0B')
   })
 
   test('system df tells what images and containers take', async () => {

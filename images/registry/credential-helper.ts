@@ -73,7 +73,9 @@ const run = (
     // It may end without reading.
     child.stdin.on('error', () => undefined)
     child.on('error', (error) => {
-      end(errnoOf(error) === 'ENOENT' ? 'no such program in PATH' : error.message)
+      // EACCES too where a directory of PATH cannot be looked into (exec(3)).
+      const isMissing = ['ENOENT', 'EACCES'].includes(errnoOf(error) ?? '')
+      end(isMissing ? 'no such program in PATH that may be executed' : error.message)
     })
     child.on('close', (code, signal) => {
       clearTimeout(timer)

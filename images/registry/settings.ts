@@ -16,6 +16,8 @@ export const SETTING_NAMES = [
   'DOCKER_CONFIG',
   'REGISTRY_AUTH_FILE',
   'CONTAINERS_REGISTRIES_CONF',
+  // where credential helpers are
+  'PATH',
 ] as const
 
 const isSet = (value: string | undefined): value is string => value !== undefined && value !== ''

@@ -10,7 +10,7 @@ import { authFiles, loginFile, SETTING_NAMES, type Settings } from '../../images
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
 
 /** The agent has another working directory. */
-const resolveIfPath = (text: string): string => (text === '' ? '' : resolve(text))
+const resolveSetting = (name: string, text: string): string => (text === '' || name === 'PATH' ? text : resolve(text))
 
 export interface Logins {
   /** For the agent, of the caller's settings. */
@@ -38,7 +38,7 @@ export const openLogins = (authFile?: string): Logins => {
   const given = Object.fromEntries(
     // Root's home is nobody else's: of root's settings only the files that it names count.
     SETTING_NAMES.filter((name) => !isRoot || /^(?:REGISTRY_AUTH_FILE|CONTAINERS_REGISTRIES_CONF)$/.test(name)).flatMap(
-      (name) => (env[name] === undefined ? [] : [[name, resolveIfPath(env[name])]]),
+      (name) => (env[name] === undefined ? [] : [[name, resolveSetting(name, env[name])]]),
     ),
   )
   const headers = { 'glasspod-settings': encode(given) }

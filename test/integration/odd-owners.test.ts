@@ -58,16 +58,16 @@ describe('layers of other user namespaces', () => {
     async () => {
       const image = `${strange.host}/x`
       const layout = `oci:${join(directory, 'layout')}:1`
+      await root.ok(['image', 'prune', '-a', '-f'])
       await root.ok(['pull', '-q', '--squash', image])
       await root.ok(['push', '-q', image, layout])
       await root.ok(['rmi', image])
       await execa('skopeo', ['copy', '-q', '--insecure-policy', layout, `oci:${await readImageStore(root)}:strange`])
-      const run = (...flags: string[]) =>
-        root.glasspod(['run', '--rm', '--network', 'none', '--pull', 'never', ...flags, 'strange', 'owned'])
+      const run = () => root.glasspod(['run', '--rm', '--network', 'none', '--pull', 'never', 'strange', '/owned'])
       const refused = await run()
       expect([refused.exitCode, refused.stderr]).toEqual([125, expect.stringContaining(refusal)])
       expect(refused.stderr).toContain('try    with --squash such files become root')
-      expect((await root.glasspod(['create', '--squash', '--pull', 'never', 'strange', 'owned'])).stderr).toContain(
+      expect((await root.glasspod(['create', '--squash', '--pull', 'never', 'strange', '/owned'])).stderr).toContain(
         note,
       )
       // unpacked it is now, and nothing to execute

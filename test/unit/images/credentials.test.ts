@@ -105,7 +105,9 @@ describe('logins from files', () => {
         facts: { id: 'registry.helper', found: expect.stringContaining('keyring is locked') as unknown },
       })
       // credsStore would have said that there is none
-      await expect(find('missing.io')).rejects.toMatchObject({ facts: { found: 'no such program in PATH that may be executed' } })
+      await expect(find('missing.io')).rejects.toMatchObject({
+        facts: { found: 'no such program in PATH that may be executed' },
+      })
     }))
 })
 

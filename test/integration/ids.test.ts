@@ -1,7 +1,10 @@
 /** `glasspod ids` and `glasspod inspect namespaces` against what the kernel and the file system say. */
-import { readlinkSync, statSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeRoot } from '../fixtures/glasspod.ts'
+import { until } from '../fixtures/glasspod-until.ts'
 
 const test = makeRoot()
 let pid: number
@@ -62,6 +65,46 @@ describe('ids', () => {
     expect((await test.glasspod(['ids', 'nosuch'])).stderr).toMatch(/^error: .*nosuch/)
     expect((await test.glasspod(['ids', '/no/such'])).stderr).toMatch(/^error: \/no\/such: ENOENT/)
   })
+
+  it('of a container and a file of one name: the container, and ./NAME is the file', async () => {
+    const cwd = mkdtempSync('/tmp/gp-ids-')
+    try {
+      mkdirSync(`${cwd}/web`)
+      mkdirSync(`${cwd}/lonely`)
+      const ask = async (word: string) =>
+        (JSON.parse(await test.ok(['ids', '--format', 'json', word], { cwd })) as Pair[])[0]
+      chmodSync(cwd, 0o755)
+      expect(await ask('web')).toMatchObject({ container: 33 })
+      for (const word of ['./web', 'lonely']) expect(await ask(word)).toMatchObject({ host: process.getuid?.() })
+    } finally {
+      rmSync(cwd, { recursive: true })
+    }
+  })
+
+  it('of every id that a container can have: the kernel’s own answer', async () => {
+    const { users } = JSON.parse(await test.ok(['ids', '--format', 'json'])) as { users: { inside: number; outside: number; count: number }[] } // prettier-ignore
+    const ends = users.flatMap(({ inside, count }) => [inside, inside + count - 1])
+    for (const id of ends) {
+      await test.ok(['exec', '--user', '0', 'web', 'sh', '-c', `touch /host/of-${id} && chown ${id} /host/of-${id}`])
+      expect((await ids(`${id}`))[0]).toMatchObject({ container: id, host: statSync(`${test.dir}/of-${id}`).uid })
+    }
+    const beyond = Math.max(...users.map(({ inside, count }) => inside + count))
+    expect((await ids(`${beyond}`))[0]).toMatchObject({ container: beyond, host: null })
+  })
+
+  it.runIf(process.getuid?.() !== 0)(
+    'of a file that we may not reach: how to ask [needs an ordinary user]',
+    async () => {
+      const { exitCode, stderr } = await test.glasspod(['ids', '/root/secret'])
+      expect([exitCode, stderr]).toEqual([125, expect.stringMatching(/^error: \/root\/secret: EACCES[^]*sudo stat/)])
+    },
+  )
+
+  it('of a container that does not run', async () => {
+    await test.ok(['create', '--name', 'idle', '--network', 'none', test.image, 'true'])
+    expect((await test.glasspod(['ids', 'idle'])).stderr).toMatch(/^error: container idle does not run/)
+    await test.ok(['rm', 'idle'])
+  })
 })
 
 describe('inspect namespaces', () => {
@@ -84,6 +127,38 @@ describe('inspect namespaces', () => {
   it('of a process that is not ours at all', async () => {
     const text = await test.ok(['inspect', 'namespaces', `${process.pid}`])
     expect(text).toMatch(new RegExp(`^net +${inode('self', 'net')} `, 'm'))
+  })
+
+  it.runIf(process.getuid?.() === 0)('of a process of root, as root [needs root]', async () => {
+    const text = await test.ok(['inspect', 'namespaces', '1'])
+    expect(text).toMatch(new RegExp(`^pid +${inode(1, 'pid')} `, 'm'))
+  })
+
+  it.runIf(process.getuid?.() !== 0)('of a process of root: why not, and how [needs an ordinary user]', async () => {
+    const { exitCode, stderr } = await test.glasspod(['inspect', 'namespaces', '1'])
+    expect(exitCode).toBe(125)
+    expect(stderr).toMatch(/^error: read \/proc\/1\/ns: EACCES[^]*sudo glasspod inspect namespaces 1/)
+  })
+
+  it('of a process that has ended: that there is none', async () => {
+    const child = spawn('true')
+    await once(child, 'exit')
+    const { exitCode, stderr } = await test.glasspod(['inspect', 'namespaces', `${child.pid}`])
+    expect([exitCode, stderr]).toEqual([125, expect.stringMatching(`^error: there is no process ${child.pid}`)])
+  })
+
+  it('of a zombie: that it has ended', async () => {
+    // the shell becomes a program that never asks for its child
+    const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 1000'])
+    try {
+      const [line] = (await once(parent.stdout, 'data')) as [Buffer]
+      const zombie = line.toString().trim()
+      await until('it has ended', () => /\) Z /.test(readFileSync(`/proc/${zombie}/stat`, 'latin1')))
+      const { exitCode, stderr } = await test.glasspod(['inspect', 'namespaces', zombie])
+      expect([exitCode, stderr]).toEqual([125, expect.stringMatching(`^error: process ${zombie} has ended[^]*zombie`)])
+    } finally {
+      parent.kill('SIGKILL')
+    }
   })
 
   it('does not stand in the way of inspect', async () => {

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { userInfo } from 'node:os'
-import { errnoOf, Failure } from '../../errors.ts'
+import { errnoOf, Failure, isFailure } from '../../errors.ts'
 import { type IdMaps, type IdRange, readIdMaps, readNodeMaps, toContainer, toHost } from '../../see/host/id-map.ts'
 import type { Client } from '../client.ts'
 import { segment } from '../client.ts'
@@ -71,8 +71,15 @@ const statFile = (path: string): Owner | undefined => {
   try {
     return statSync(path)
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT' && !path.includes('/')) return undefined
-    throw new Failure(`${path}: ${errnoOf(error) ?? String(error)}`, { id: 'ids.file', try: `ls -ld ${path}` })
+    const errno = errnoOf(error) ?? String(error)
+    if (errno === 'ENOENT' && !path.includes('/')) return undefined
+    if (errno !== 'EACCES') throw new Failure(`${path}: ${errno}`, { id: 'ids.file', try: `ls -ld ${path}` })
+    throw new Failure(`${path}: EACCES (permission denied)`, {
+      id: 'ids.file',
+      why: 'who owns a file is told to those who may search every directory on the way to it',
+      try: `glasspod ids $(sudo stat --format=%u ${path})`,
+      see: 'path_resolution(7)',
+    })
   }
 }
 
@@ -82,18 +89,31 @@ const parseOwner = (status: string): Record<Kind, number> => {
   return { user: read('Uid'), group: read('Gid') }
 }
 
-const askContainer = async (name: string, client: Client | undefined): Promise<Pair[]> => {
-  if (client === undefined) {
-    throw new Failure(`${name} is no id, no file, and no agent runs that could know a container of that name`, {
-      id: 'ids.unknown',
-      try: 'glasspod ids, which shows the whole map',
+/** Undefined: there is no container of that name. */
+const askContainer = async (name: string, client: Client): Promise<Pair[] | undefined> => {
+  const answer = await client
+    .get<{ State: { Pid: number } }>(`/containers/${segment(name)}/json`)
+    .catch((error: unknown) => {
+      if (isFailure(error) && error.facts.status === 404) return undefined
+      throw error
     })
-  }
-  const { State } = await client.get<{ State: { Pid: number } }>(`/containers/${segment(name)}/json`)
-  if (State.Pid === 0)
+  if (answer === undefined) return undefined
+  const pid = answer.State.Pid
+  if (pid === 0)
     throw new Failure(`container ${name} does not run`, { id: 'ids.stopped', try: `glasspod start ${name}` })
-  const maps = readIdMaps(State.Pid)
-  return fromHost(parseOwner(readFileSync(`/proc/${State.Pid}/status`, 'utf8')), name, maps)
+  return fromHost(parseOwner(readFileSync(`/proc/${pid}/status`, 'utf8')), name, readIdMaps(pid))
+}
+
+/** A container first, as with the other verbs: a file of the same name is ./NAME. */
+const askWord = async (word: string, file: Owner | undefined, client: Client | undefined, maps: IdMaps) => {
+  const container = client === undefined || word.includes('/') ? undefined : await askContainer(word, client)
+  if (container !== undefined) return container
+  if (file !== undefined) return fromHost({ user: file.uid, group: file.gid }, word, maps)
+  const unknown = client === undefined ? 'no agent runs that could know a container of that name' : 'no container'
+  throw new Failure(`${word} is no id, no file, and ${unknown}`, {
+    id: 'ids.unknown',
+    try: 'glasspod ids, which shows the whole map; glasspod ps',
+  })
 }
 
 export const verb = defineVerb({
@@ -108,11 +128,7 @@ export const verb = defineVerb({
     const who = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, user: userInfo().username }
     const maps = readNodeMaps(root, who)
     if (word === undefined) return format === 'json' ? printJson(maps) : print(formatMaps(maps))
-    const pairs = isId
-      ? explainId(Number(word), maps)
-      : file === undefined
-        ? await askContainer(word, client)
-        : fromHost({ user: file.uid, group: file.gid }, word, maps)
+    const pairs = isId ? explainId(Number(word), maps) : await askWord(word, file, client, maps)
     if (format === 'json') printJson(pairs)
     else print(formatPairs(pairs))
   },

@@ -1,7 +1,7 @@
 /** The namespaces of any process of this machine (namespaces(7)): which they are, who is in them, and who owns them. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
-import { errnoOf, Failure } from '../../errors.ts'
-import { readComm } from '../../kernel/processes.ts'
+import { errnoOf, Failure, isFailure } from '../../errors.ts'
+import { isAlive, readComm, readIdentity } from '../../kernel/processes.ts'
 import { runProgram } from '../../rootless/run-program.ts'
 import { readIdMaps, type IdMaps } from './id-map.ts'
 
@@ -75,7 +75,7 @@ const readInode = (pid: number | 'self', kind: string): number | undefined => {
 }
 
 const refuse = (pid: number, error: unknown): Failure =>
-  errnoOf(error) === 'ENOENT'
+  ['ENOENT', 'ESRCH'].includes(errnoOf(error) ?? '')
     ? new Failure(`there is no process ${pid}`, { id: 'namespaces.process', try: 'ps -e; glasspod ps' })
     : new Failure(`read /proc/${pid}/ns: ${errnoOf(error) ?? String(error)}`, {
         id: 'namespaces.permission',
@@ -83,6 +83,15 @@ const refuse = (pid: number, error: unknown): Failure =>
         try: `sudo glasspod inspect namespaces ${pid}`,
         see: 'namespaces(7), ptrace(2)',
       })
+
+/** What waits for its parent (or its debugger) has left its namespaces, but for two that the kernel can tell still. */
+const refuseZombie = (pid: number): Failure =>
+  new Failure(`process ${pid} has ended`, {
+    id: 'namespaces.process',
+    why: 'it is a zombie: only its exit code is kept, until its parent asks for it, and it is in no namespace any more',
+    try: `ps -o pid,ppid,stat,comm ${pid}`,
+    see: 'wait(2)',
+  })
 
 /** lsns(8) gives up when a process ends while it is looked at (ESRCH): the next look does not meet that one. */
 const readOwners = async (triesLeft = LSNS_TRIES): Promise<ReturnType<typeof parseLsns>> => {
@@ -116,10 +125,12 @@ export const readProcessNamespaces = async (pid: number): Promise<ProcessNamespa
   let command: string
   try {
     readlinkSync(`/proc/${pid}/ns/user`)
+    const identity = readIdentity(pid)
+    if (identity !== undefined && !isAlive(identity)) throw refuseZombie(pid)
     maps = readIdMaps(pid)
     command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
   } catch (error) {
-    throw refuse(pid, error)
+    throw isFailure(error) ? error : refuse(pid, error)
   }
   const known = await readOwners()
   const { byInode, hidden } = listMembers()

@@ -1,5 +1,4 @@
 import { readlinkSync } from 'node:fs'
-import { isatty } from 'node:tty'
 import type { Graph } from '../api.ts'
 import { isColourful, makePaint } from '../colour.ts'
 import { makeDiagram } from '../graph/diagram.ts'
@@ -10,13 +9,11 @@ import { selectPods } from '../graph/select.ts'
 import { formatSvg } from '../graph/svg.ts'
 import { formatText } from '../graph/text.ts'
 import { badFlag } from '../options.ts'
-import { STDOUT, print, readColumns, write } from '../output.ts'
+import { STDOUT, print, readColumns } from '../output.ts'
+import { redraw } from '../redraw.ts'
 import { FORMAT, defineVerb } from '../verb.ts'
 
 const FORMATS = ['text', 'mermaid', 'dot', 'json', 'svg', 'html']
-/** Clears the screen and goes to its upper left corner (console_codes(4)). */
-const CLEAR = '\x1b[2J\x1b[H'
-const INTERVAL_MS = 1000
 
 const readOwnUserNamespace = (): number => Number(/\d+/.exec(readlinkSync('/proc/self/ns/user'))?.[0])
 
@@ -52,14 +49,11 @@ export const verb = defineVerb({
   async run({ options: { format = 'text', watch }, operands, agent }) {
     if (watch && format !== 'text') throw badFlag(`--watch draws on a terminal, not as ${format}`)
     const client = await agent()
-    for (;;) {
-      const next = Date.now() + INTERVAL_MS
+    const show = async () => {
       const graph = { ...(await client.get<Graph>('/glasspod/graph')), parentUserNamespace: readOwnUserNamespace() }
-      const text = render(selectPods(graph, operands), format)
-      if (watch && isatty(STDOUT)) write(STDOUT, CLEAR)
-      print(text)
-      if (!watch) return
-      await new Promise((resolve) => setTimeout(resolve, Math.max(0, next - Date.now())))
+      return render(selectPods(graph, operands), format)
     }
+    if (watch) return redraw(show)
+    print(await show())
   },
 })

@@ -1,15 +1,10 @@
-import { isatty } from 'node:tty'
 import { isFailure } from '../../errors.ts'
 import type { ContainerSummary, Statistics } from '../api.ts'
 import { type Client, segment } from '../client.ts'
-import { STDOUT, print, printJson, readColumns, write } from '../output.ts'
+import { STDOUT, print, readColumns } from '../output.ts'
+import { redraw } from '../redraw.ts'
 import { formatStatistics, makeRow } from '../statistics.ts'
 import { FORMAT, NO_TRUNC, defineVerb } from '../verb.ts'
-
-/** Clears the screen and goes to its upper left corner (console_codes(4)). */
-const CLEAR = '\x1b[2J\x1b[H'
-
-const INTERVAL_MS = 1000
 
 /** Over a second: the agent takes two samples. */
 const readOne = (client: Client, name: string): Promise<Statistics> =>
@@ -41,22 +36,19 @@ export const verb = defineVerb({
   async run({ options, operands, agent }) {
     const client = await agent()
     await client.meet()
-    const once = options['no-stream']
-    for (;;) {
-      const next = Date.now() + INTERVAL_MS
+    const show = async () => {
       const statistics =
         operands.length === 0
           ? await readAll(client, options.all)
           : await Promise.all(operands.map((name) => readOne(client, name)))
       const rows = statistics.map(makeRow)
-      if (options.format === 'json') printJson(rows)
-      else {
-        if (!once && isatty(STDOUT)) write(STDOUT, CLEAR)
-        print(formatStatistics(rows, options['no-trunc'], readColumns(STDOUT)))
-      }
-      if (once) return 0
-      // of what does not run the agent has nothing to measure, and answers at once
-      await new Promise((resolve) => setTimeout(resolve, Math.max(0, next - Date.now())))
+      return options.format === 'json'
+        ? JSON.stringify(rows, null, 2)
+        : formatStatistics(rows, options['no-trunc'], readColumns(STDOUT))
     }
+    // JSON is for programs: whole, one below the other
+    if (!options['no-stream']) return redraw(show, options.format !== 'json')
+    print(await show())
+    return 0
   },
 })

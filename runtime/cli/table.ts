@@ -67,7 +67,8 @@ export const fitTable = (headers: Row, rows: readonly Row[], fit: Fit): string =
   if (columns === undefined || table.split('\n').every((line) => widthOf(line) <= columns)) return table
   const widths = narrow(headers, measure(headers, rows), { ...fit, columns })
   if (widths !== undefined) {
-    const cells = rows.map((row) => row.map((cell, column) => truncate(cell, widths[column] ?? 0)))
+    const cut = (cell: string, width: number) => (widthOf(cell) <= width ? cell : truncate(cell, width))
+    const cells = rows.map((row) => row.map((cell, column) => cut(cell, widths[column] ?? 0)))
     return formatRows([headers, ...cells], widths, NARROW_GAP)
   }
   if (first === undefined) return table

@@ -1,6 +1,7 @@
 /** The graph as boxes in boxes and arrows between them: what the drawn formats have in common. */
-import type { CgroupNode, Graph, GraphLink, GraphPort, GraphRow, IdRange } from '../api.ts'
-import { formatFacts } from '../cgroup-facts.ts'
+import type { Graph, GraphLink, GraphPort, GraphRow, IdRange } from '../api.ts'
+import { wrap } from '../help.ts'
+import { formatCgroupTable } from './cgroup-table.ts'
 import { numberShared } from './select.ts'
 
 export interface Line {
@@ -10,6 +11,7 @@ export interface Line {
 }
 
 export interface Box {
+  /** A word of letters, digits and dashes: no language of drawings reads anything else into it. */
   id: string
   kind: 'host' | 'node' | 'network' | 'pod' | 'process' | 'device' | 'cgroup'
   title: string
@@ -60,37 +62,38 @@ const processBox = (row: GraphRow, graph: Graph): Box =>
     lines: [{ text: `pid ${row.pid}` }, ...listNamespaces(row, graph)],
   })
 
-const podBox = (pod: string, graph: Graph, link: GraphLink | undefined): Box => {
+const podBox = (pod: string, id: string, graph: Graph, link: GraphLink | undefined): Box => {
   const addresses = link === undefined ? [] : [{ text: `${link.device} ${link.addresses.join(', ')}` }]
-  return box('pod', `pod-${pod}`, `pod ${pod}`, {
-    lines: [...addresses, ...(link?.ports ?? []).map((port) => ({ text: formatGraphPort(port) }))],
-    rows: [graph.rows.filter((row) => row.pod === pod).map((row) => processBox(row, graph))],
+  const processes = graph.rows.filter((row) => row.pod === pod).map((row) => processBox(row, graph))
+  return box('pod', id, `pod ${pod}`, {
+    lines: [...addresses, ...(link?.ports ?? []).map((port) => ({ text: `published ${formatGraphPort(port)}` }))],
+    rows: inRows(processes, PROCESSES_A_ROW),
   })
 }
 
-/** A tree as lines: who is deeper is further to the right. */
-const listCgroups = (node: CgroupNode, depth = 0): Line[] => [
-  { text: `${'  '.repeat(depth)}${[node.name, ...formatFacts(node.facts)].join(', ')}` },
-  ...node.children.flatMap((child) => listCgroups(child, depth + 1)),
-]
+/** A reason is a sentence: no box is wider for it than for what it has else. */
+const breakReason = (reason: string): Line[] => wrap(reason, REASON_WIDTH).map((text) => ({ text }))
 
 const PODS_A_ROW = 2
+const PROCESSES_A_ROW = 4
+const REASON_WIDTH = 60
 
-const inRows = <T>(items: readonly T[], width: number): T[][] =>
+export const inRows = <T>(items: readonly T[], width: number): T[][] =>
   items.length === 0 ? [] : [items.slice(0, width), ...inRows(items.slice(width), width)]
 
 export const makeDiagram = (graph: Graph): Diagram => {
   const { rows, network, userNamespace, cgroup } = graph
   const pods = [...new Set(rows.flatMap(({ pod }) => (pod === '' ? [] : [pod])))]
   const linkOf = (pod: string) => network.links.find((link) => link.pod === pod)
-  const bridges = network.bridges.map(({ name, addresses }) =>
-    box('device', `bridge-${name}`, `bridge ${name}`, { lines: addresses.map((text) => ({ text })) }),
+  const idOfPod = (pod: string) => `pod${pods.indexOf(pod)}`
+  const bridges = network.bridges.map(({ name, addresses }, index) =>
+    box('device', `bridge${index}`, `bridge ${name}`, { lines: addresses.map((text) => ({ text })) }),
   )
   const { uplink } = network
   const uplinkBox = box('device', 'uplink', uplink?.program ?? 'no uplink', {
     lines:
       uplink === undefined
-        ? [{ text: network.missing ?? 'no pod has asked for a network yet' }]
+        ? breakReason(network.missing ?? 'no pod has asked for a network yet')
         : [{ text: `pid ${uplink.pid}` }, { text: `address ${uplink.address}` }, { text: `names ${uplink.dns}` }],
   })
   const networkBox = box('network', 'network', 'network namespace of the node', {
@@ -106,13 +109,15 @@ export const makeDiagram = (graph: Graph): Diagram => {
     rows: [
       [...rows.filter(({ pod }) => pod === '').map((row) => processBox(row, graph)), networkBox],
       ...inRows(
-        pods.map((pod) => podBox(pod, graph, linkOf(pod))),
+        pods.map((pod) => podBox(pod, idOfPod(pod), graph, linkOf(pod))),
         PODS_A_ROW,
       ),
     ],
   })
   const cgroups = box('cgroup', 'cgroup', 'cgroups', {
-    lines: cgroup.available ? listCgroups(cgroup) : [{ text: `none: ${cgroup.reason ?? 'not delegated'}` }],
+    lines: cgroup.available
+      ? formatCgroupTable(cgroup).map((text) => ({ text }))
+      : breakReason(`none: ${cgroup.reason ?? 'not delegated'}`),
   })
   const host = graph.parentUserNamespace
   return {
@@ -122,11 +127,10 @@ export const makeDiagram = (graph: Graph): Diagram => {
     }),
     arrows: [
       ...(uplink === undefined ? [] : [{ from: 'uplink', to: 'network', label: 'tap0' }]),
-      ...network.links.flatMap(({ pod, bridge, veth, device }) =>
-        bridge === undefined
-          ? []
-          : [{ from: `bridge-${bridge}`, to: `pod-${pod}`, label: `${veth ?? '?'} - ${device}` }],
-      ),
+      ...network.links.flatMap(({ pod, bridge, veth, device }) => {
+        const index = network.bridges.findIndex(({ name }) => name === bridge)
+        return index < 0 ? [] : [{ from: `bridge${index}`, to: idOfPod(pod), label: `${veth ?? '?'} - ${device}` }]
+      }),
     ],
   }
 }

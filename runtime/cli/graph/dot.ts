@@ -3,7 +3,9 @@ import { printable } from '../table.ts'
 import type { Box, Diagram } from './diagram.ts'
 import { letterOf } from './select.ts'
 
-const quote = (text: string): string => `"${printable(text).replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`
+/** A backslash begins an escape, and an ampersand the name of a character as in HTML. */
+const quote = (text: string): string =>
+  `"${printable(text).replaceAll('&', '&amp;').replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`
 
 /** \l ends a line and puts it to the left. */
 const labelOf = ({ title, lines }: Box): string => {
@@ -39,7 +41,8 @@ const anchor = (root: Box, id: string): { node: string; cluster: string | undefi
 export const formatDot = ({ root, arrows }: Diagram): string =>
   [
     'digraph glasspod {',
-    '  compound=true; node [shape=box, fontname=monospace, fontsize=10]; fontname=monospace; fontsize=11;',
+    '  compound=true; fontname=monospace; fontsize=11;',
+    '  node [shape=box, fontname=monospace, fontsize=10]; edge [fontname=monospace, fontsize=10];',
     ...formatBox(root, '  '),
     ...arrows.map(({ from, to, label }) => {
       const [begin, end] = [anchor(root, from), anchor(root, to)]

@@ -3,11 +3,11 @@ import { printable } from '../table.ts'
 import type { Box, Diagram } from './diagram.ts'
 import { letterOf } from './select.ts'
 
-/** What ends a quoted text, or begins an entity or a tag. */
+/** By the codes of Mermaid what ends a quoted text, or begins a code, a tag or Markdown; spaces stay as many as they are. */
 const quote = (text: string): string =>
-  printable(text).replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
-
-const idOf = (id: string): string => id.replace(/[^A-Za-z0-9]/g, '_')
+  printable(text)
+    .replaceAll(/[#&"<>`]/g, (character) => `#${character.charCodeAt(0)};`)
+    .replaceAll('  ', '#nbsp;#nbsp;')
 
 const labelOf = ({ title, lines }: Box): string =>
   [title, ...lines.map(({ text, shared }) => (shared === undefined ? text : `${text} ${letterOf(shared)}`))]
@@ -16,9 +16,9 @@ const labelOf = ({ title, lines }: Box): string =>
 
 const formatBox = (box: Box, indent: string): string[] => {
   const children = box.rows.flat()
-  if (children.length === 0) return [`${indent}${idOf(box.id)}["${labelOf(box)}"]`]
+  if (children.length === 0) return [`${indent}${box.id}["${labelOf(box)}"]`]
   return [
-    `${indent}subgraph ${idOf(box.id)}["${labelOf(box)}"]`,
+    `${indent}subgraph ${box.id}["${labelOf(box)}"]`,
     ...children.flatMap((child) => formatBox(child, `${indent}  `)),
     `${indent}end`,
   ]
@@ -28,5 +28,5 @@ export const formatMermaid = ({ root, arrows }: Diagram): string =>
   [
     'flowchart TB',
     ...formatBox(root, '  '),
-    ...arrows.map(({ from, to, label }) => `  ${idOf(from)} -->|"${quote(label)}"| ${idOf(to)}`),
+    ...arrows.map(({ from, to, label }) => `  ${from} -->|"${quote(label)}"| ${to}`),
   ].join('\n')

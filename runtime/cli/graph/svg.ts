@@ -12,21 +12,53 @@ const CHARACTER = 7.3
 const TITLE_CHARACTER = 7.9
 /** Between rows that an arrow may run through. */
 const ROW_GAP = 40
+/** Of the corners of arrows. */
+const ROUND = 8
 /** Where a namespace's letter stands. */
 const LETTER_WIDTH = 18
 
-const FILLS: Record<Box['kind'], string> = {
-  host: '#f6f8fa',
-  node: '#eef4fb',
-  network: '#f2ecfa',
-  pod: '#fff8e6',
-  process: '#ffffff',
-  device: '#ffffff',
-  cgroup: '#ffffff',
-}
+/** For paper and for the dark: what boxes are filled with, text, lines, and the shared namespaces, which all can be read. */
+export const THEMES = {
+  light: {
+    fills: {
+      host: '#f6f8fa',
+      node: '#eef4fb',
+      network: '#f2ecfa',
+      pod: '#fff8e6',
+      process: '#ffffff',
+      device: '#ffffff',
+      cgroup: '#ffffff',
+    },
+    text: '#1f2328',
+    line: '#8b949e',
+    arrow: '#57606a',
+    shared: ['#0b6e75', '#9a5b00', '#8a2a86', '#2a6f2a', '#1f55a8', '#a8321f'],
+  },
+  dark: {
+    fills: {
+      host: '#151b23',
+      node: '#142033',
+      network: '#231d38',
+      pod: '#2a2414',
+      process: '#0d1117',
+      device: '#0d1117',
+      cgroup: '#0d1117',
+    },
+    text: '#e6edf3',
+    line: '#4d5662',
+    arrow: '#9198a1',
+    shared: ['#56d4dd', '#e3b341', '#d2a8ff', '#7ee787', '#79c0ff', '#ff9492'],
+  },
+} satisfies Record<string, Theme>
 
-/** Dark enough for text on white: 4.5 to 1 and more. */
-const SHARED = ['#0b6e75', '#9a5b00', '#8a2a86', '#2a6f2a', '#1f55a8', '#a8321f']
+interface Theme {
+  fills: Record<Box['kind'], string>
+  text: string
+  line: string
+  arrow: string
+  /** By the number of a namespace. */
+  shared: readonly string[]
+}
 
 export interface Placed {
   box: Box
@@ -69,40 +101,95 @@ export const place = (box: Box, x = 0, y = 0): Placed => {
 }
 
 const drawBox = ({ box, x, y, width, height, children }: Placed): string[] => [
-  `<g><rect x="${x}" y="${y}" width="${width}" height="${height}" rx="6" fill="${FILLS[box.kind]}" stroke="#8b949e"/>`,
+  `<g><rect x="${x}" y="${y}" width="${width}" height="${height}" rx="6" class="${box.kind}"/>`,
   `<text x="${x + PAD}" y="${y + PAD + 10}" class="title">${escape(box.title)}</text>`,
   ...box.lines.flatMap(({ text, shared }, index) => {
     const baseline = y + PAD + TITLE + index * LINE + 8
     if (shared === undefined) return [`<text x="${x + PAD}" y="${baseline}">${escape(text)}</text>`]
-    const colour = SHARED[shared % SHARED.length] ?? '#000000'
+    const colour = `shared${shared % THEMES.light.shared.length}`
     return [
-      `<text x="${x + PAD}" y="${baseline}" fill="${colour}">${escape(text)}</text>`,
-      `<text x="${x + width - PAD}" y="${baseline}" fill="${colour}" class="letter">${letterOf(shared)}</text>`,
+      `<text x="${x + PAD}" y="${baseline}" class="${colour}">${escape(text)}</text>`,
+      `<text x="${x + width - PAD}" y="${baseline}" class="letter ${colour}">${letterOf(shared)}</text>`,
     ]
   }),
   ...children.flatMap(drawBox),
   '</g>',
 ]
 
-const find = (placed: Placed, id: string): Placed | undefined =>
-  placed.box.id === id
-    ? placed
-    : placed.children.reduce<Placed | undefined>((found, child) => found ?? find(child, id), undefined)
+/** The boxes from the outermost to the one with the id. */
+const findWay = (placed: Placed, id: string): Placed[] | undefined => {
+  if (placed.box.id === id) return [placed]
+  const way = placed.children.reduce<Placed[] | undefined>((found, child) => found ?? findWay(child, id), undefined)
+  return way === undefined ? undefined : [placed, ...way]
+}
 
-/** Down to the space between the rows, and only there to the side: so it crosses no box. */
-const drawArrow = ({ from, to, label }: Arrow, root: Placed): string[] => {
-  const [begin, end] = [find(root, from), find(root, to)]
-  if (begin === undefined || end === undefined) return []
+type Point = readonly [x: number, y: number]
+
+/** A line of straight pieces with round corners. */
+const formatPath = ([first = [0, 0], ...points]: readonly Point[]): string => {
+  let [x, y] = first
+  const pieces = points.map(([nextX, nextY], index) => {
+    const corner = points[index + 1]
+    const length = Math.abs(nextX - x) + Math.abs(nextY - y)
+    const after = corner === undefined ? 0 : Math.abs(corner[0] - nextX) + Math.abs(corner[1] - nextY)
+    const round = Math.min(ROUND, length / 2, after / 2)
+    const [awayX, awayY] = [nextX - Math.sign(nextX - x) * round, nextY - Math.sign(nextY - y) * round]
+    ;[x, y] = [nextX, nextY]
+    if (corner === undefined) return `L${nextX} ${nextY}`
+    const [onX, onY] = [nextX + Math.sign(corner[0] - nextX) * round, nextY + Math.sign(corner[1] - nextY) * round]
+    return `L${awayX} ${awayY} Q${nextX} ${nextY} ${onX} ${onY}`
+  })
+  return `M${first[0]} ${first[1]} ${pieces.join(' ')}`
+}
+
+/** What an arrow that goes straight down would run through. */
+const listInTheWay = (x: number, top: number, bottom: number, siblings: readonly Placed[]): Placed[] =>
+  siblings.filter(
+    (other) => other.x <= x && x <= other.x + other.width && other.y >= top && other.y + other.height <= bottom,
+  )
+
+/** Down, and to the side only in the space between rows; past other rows at the left of them: so it crosses no box. */
+const listPoints = (begin: Placed, end: Placed, around: Placed): Point[] => {
   const [x1, y1] = [begin.x + begin.width / 2, begin.y + begin.height]
   const [x2, y2] = [end.x + end.width / 2, end.y]
-  const turn = y2 - ROW_GAP
-  const straight = Math.abs(x1 - x2) < 1
-  // beside the tip, on the side that the arrow does not come from
-  const isLeft = x2 < x1 - 1
-  const [labelX, labelY] = straight ? [x1 + 8, y1 + 18] : [x2 + (isLeft ? -8 : 8), y2 - 8]
-  const way = straight ? `V${y2}` : `V${turn} C${x1} ${y2 - 8}, ${x2} ${turn}, ${x2} ${y2}`
+  const turn = y2 - ROW_GAP / 2
+  const first = Math.min(...listInTheWay(x1, y1, turn, around.children).map(({ y }) => y))
+  if (first === Infinity) {
+    if (Math.abs(x1 - x2) < 1)
+      return [
+        [x1, y1],
+        [x1, y2],
+      ]
+    return [
+      [x1, y1],
+      [x1, turn],
+      [x2, turn],
+      [x2, y2],
+    ]
+  }
+  const [aside, before] = [around.x + PAD / 2, first - ROW_GAP / 2]
   return [
-    `<path d="M${x1} ${y1} ${way}" class="arrow" marker-end="url(#tip)"/>`,
+    [x1, y1],
+    [x1, before],
+    [aside, before],
+    [aside, turn],
+    [x2, turn],
+    [x2, y2],
+  ]
+}
+
+const drawArrow = ({ from, to, label }: Arrow, root: Placed): string[] => {
+  const begin = findWay(root, from)?.at(-1)
+  const [around = root, end] = findWay(root, to)?.slice(-2) ?? []
+  if (begin === undefined || end === undefined) return []
+  const points = listPoints(begin, end, around)
+  const [x1, y1] = points[0] ?? [0, 0]
+  const [x, y] = points.at(-1) ?? [0, 0]
+  // beside the tip, on the side that the arrow does not come from
+  const isLeft = points.length > 2 && (points.at(-3)?.[0] ?? 0) > x
+  const [labelX, labelY] = points.length === 2 ? [x1 + 8, y1 + 18] : [x + (isLeft ? -8 : 8), y - 6]
+  return [
+    `<path d="${formatPath(points)}" class="arrow" marker-end="url(#tip)"/>`,
     `<text x="${labelX}" y="${labelY}" class="label${isLeft ? ' left' : ''}">${escape(label)}</text>`,
   ]
 }
@@ -110,16 +197,25 @@ const drawArrow = ({ from, to, label }: Arrow, root: Placed): string[] => {
 /** The first row of the outermost box is moved to where its arrow leads, as far as there is room. */
 const align = (root: Placed, [first]: readonly Arrow[]): Placed => {
   const from = root.children.find(({ box }) => box.id === first?.from)
-  const to = first === undefined ? undefined : find(root, first.to)
+  const to = first === undefined ? undefined : findWay(root, first.to)?.at(-1)
   if (from === undefined || to === undefined) return root
   const wanted = to.x + to.width / 2 - from.width / 2
   const x = Math.max(root.x + PAD, Math.min(wanted, root.x + root.width - PAD - from.width))
   return { ...root, children: root.children.map((child) => (child === from ? { ...child, x } : child)) }
 }
 
+const formatTheme = ({ fills, text, line, arrow, shared }: Theme): string =>
+  [
+    `text{fill:${text}}rect{stroke:${line}}.arrow{stroke:${arrow}}.tip{fill:${arrow}}`,
+    ...Object.entries(fills).map(([kind, fill]) => `.${kind}{fill:${fill}}`),
+    ...shared.map((colour, number) => `.shared${number}{fill:${colour}}`),
+  ].join('')
+
 const STYLE = `text{font:12px ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace;white-space:pre}
 .title{font-weight:700;font-size:13px}.letter{text-anchor:end;font-weight:700}
-.label{font-size:11px;paint-order:stroke;stroke:#fff;stroke-width:3px}.left{text-anchor:end}.arrow{fill:none;stroke:#57606a;stroke-width:1.5}`
+.label{font-size:11px}.left{text-anchor:end}.arrow{fill:none;stroke-width:1.5}
+${formatTheme(THEMES.light)}
+@media (prefers-color-scheme:dark){${formatTheme(THEMES.dark)}}`
 
 export const formatSvg = ({ root, arrows }: Diagram): string => {
   const placed = align(place(root, 1, 1), arrows)
@@ -127,7 +223,7 @@ export const formatSvg = ({ root, arrows }: Diagram): string => {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="glasspod graph">`,
     `<style>${STYLE}</style>`,
-    '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto"><path d="M0 0 L8 4 L0 8 z" fill="#57606a"/></marker></defs>',
+    '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto"><path d="M0 0 L8 4 L0 8 z" class="tip"/></marker></defs>',
     ...drawBox(placed),
     ...arrows.flatMap((arrow) => drawArrow(arrow, placed)),
     '</svg>',

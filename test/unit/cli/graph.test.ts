@@ -9,6 +9,8 @@ import { formatMermaid } from '../../../runtime/cli/graph/mermaid.ts'
 import { letterOf, numberShared, selectPods } from '../../../runtime/cli/graph/select.ts'
 import { formatSvg, place, type Placed } from '../../../runtime/cli/graph/svg.ts'
 import { formatText } from '../../../runtime/cli/graph/text.ts'
+import { cutPage } from '../../../runtime/cli/redraw.ts'
+import { formatCgroups } from '../../../runtime/cli/verbs/cgroup.ts'
 
 const plain = makePaint(false)
 const range = { inside: 0, outside: 1000, count: 1 }
@@ -106,9 +108,10 @@ describe('as text', () => {
         groups: 0 is 1000
 
       network
-        host -> 20 slirp4netns (10.0.2.100) -> tap0 -> glasspod0 (10.88.0.1/16)
-          glasspod0 -> veth1 -> eth0 (10.88.0.2/16) of pod shop
-            published: 127.0.0.1:8080 -> 80/tcp
+        host -> 20 slirp4netns (10.0.2.100) -> tap0 of the node (net 5)
+          -> glasspod0 (10.88.0.1/16)
+            -> veth1 -> eth0 (10.88.0.2/16) of pod shop
+              published: 127.0.0.1:8080 -> 80/tcp
 
       cgroups
         node  directory
@@ -124,6 +127,76 @@ describe('as text', () => {
     expect(text).toMatch(/^net {4}a 3$/m)
   })
 
+  it('fits into 80 columns and narrower, whatever the names and facts; without a terminal nothing is cut', () => {
+    const long = 'name'.repeat(25)
+    const facts = {
+      'memory.current': 1_048_576,
+      'memory.max': 2_097_152,
+      'memory.peak': 1_500_000,
+      'cpu.stat usage_usec': 1_120_000,
+      'cpu.max': '50000 100000',
+      'pids.current': 3,
+      'pids.max': 20,
+      'io.max': '8:0 rbps=max wbps=1048576 riops=max wiops=max\n8:16 rbps=max wbps=1048576 riops=max wiops=100',
+      'cpu.pressure some avg10': '55.07',
+      'memory.pressure some avg10': '0.00',
+      'io.pressure some avg10': '12.00',
+    }
+    const child = { ...leaf, name: 'front', kind: 'container', facts, processes: [{ pid: 12, name: 'httpd' }] }
+    const wide: Graph = {
+      ...GRAPH,
+      rows: [...GRAPH.rows, ...[21, 22, 31, 32, 41, 42].flatMap((pid) => [
+        { pod: long, name: long, kind: 'container', pid, inodes: { user: 1, net: 4_026_532_000 + Math.floor(pid / 10) } },
+      ])],
+      userNamespace: { inode: 1, users: [1, 2, 3, 4, 5].map((inside) => ({ ...range, inside, outside: inside * 100_000, count: 9 })), groups: [range] },
+      cgroup: { ...GRAPH.cgroup, facts, children: [{ ...leaf, name: long, kind: 'pod', facts, children: [child] }, child] },
+      network: { ...GRAPH.network, links: GRAPH.network.links.map((link) => ({ ...link, pod: long })) },
+    } // prettier-ignore
+    for (const columns of [60, 80, 100])
+      for (const line of formatText(wide, plain, columns).split('\n')) expect(line.length).toBeLessThanOrEqual(columns)
+    const words = (text: string) => text.split(/[\s│]+/).filter((word) => word !== '').sort() // prettier-ignore
+    const cgroups = (columns?: number) => words(formatCgroups({ ...wide.cgroup, children: [child] }, plain, columns))
+    expect(cgroups(60)).toEqual(cgroups())
+    expect(formatText(wide, plain, undefined)).toContain(`of pod ${long}`)
+    expect(formatCgroups(wide.cgroup, plain, 50)).toMatchInlineSnapshot(`
+      "node  directory  memory 1MiB of 2MiB,
+      │  peak 1.431MiB, cpu 1.12s of 0.5 CPUs,
+      │  pids 3 of 20,
+      │  io 8:0 rbps=max wbps=1048576 riops=max
+      │  wiops=max; 8:16 rbps=max wbps=1048576 riops=max
+      │  wiops=100, pressure cpu 55.07% memory 0% io 12%
+      ├─ namenamenamenamenamenamenamenamenamenamen…  pod
+      │  │  memory 1MiB of 2MiB, peak 1.431MiB,
+      │  │  cpu 1.12s of 0.5 CPUs, pids 3 of 20,
+      │  │  io 8:0 rbps=max wbps=1048576 riops=max
+      │  │  wiops=max; 8:16 rbps=max wbps=1048576
+      │  │  riops=max wiops=100,
+      │  │  pressure cpu 55.07% memory 0% io 12%
+      │  └─ front  container  memory 1MiB of 2MiB,
+      │     │  peak 1.431MiB, cpu 1.12s of 0.5 CPUs,
+      │     │  pids 3 of 20,
+      │     │  io 8:0 rbps=max wbps=1048576 riops=max
+      │     │  wiops=max; 8:16 rbps=max wbps=1048576
+      │     │  riops=max wiops=100,
+      │     │  pressure cpu 55.07% memory 0% io 12%
+      │     └─ 12 httpd
+      └─ front  container  memory 1MiB of 2MiB,
+         │  peak 1.431MiB, cpu 1.12s of 0.5 CPUs,
+         │  pids 3 of 20,
+         │  io 8:0 rbps=max wbps=1048576 riops=max
+         │  wiops=max; 8:16 rbps=max wbps=1048576
+         │  riops=max wiops=100,
+         │  pressure cpu 55.07% memory 0% io 12%
+         └─ 12 httpd"
+    `)
+  })
+
+  it('keeps the colours of letters whole where names are cut', () => {
+    const rows = GRAPH.rows.map((row) => ({ ...row, pod: row.pod.repeat(20) }))
+    // eslint-disable-next-line no-control-regex -- the sequences of colour.ts
+    expect(formatText({ ...GRAPH, rows }, makePaint(true), 60).replaceAll(/\x1b\[\d+m/g, '')).not.toContain('\x1b')
+  })
+
   it('gives each shared namespace its colour', () => {
     expect(formatText(GRAPH, makePaint(true), undefined)).toContain('\x1b[36m3 a\x1b[0m')
   })
@@ -136,21 +209,59 @@ describe('as text', () => {
     }
     expect(formatText(bare, plain, undefined)).toMatch(/no pod has asked for a network yet[^]*no cgroups here: ro/)
     const cut = { ...GRAPH, network: { ...GRAPH.network, uplink: undefined, missing: 'no tun' } } as unknown as Graph
-    expect(formatText(cut, plain, undefined)).toMatch(/no uplink: no tun -> glasspod0/)
+    expect(formatText(cut, plain, undefined)).toMatch(/no uplink: no tun\n +-> glasspod0/)
+  })
+})
+
+describe('watched', () => {
+  it('has as many lines as the terminal has rows, and says how many there are more', () => {
+    expect(cutPage('1\n2\n3', 3)).toEqual(['1', '2', '3'])
+    expect(cutPage('1\n2\n3\n4', 3)).toEqual(['1', '2', '… 2 more lines'])
   })
 })
 
 describe('drawn', () => {
   const diagram = makeDiagram(GRAPH)
 
+  it('with arrows that run through no box but those that they lead to and from', () => {
+    const pods = ['one', 'two', 'three', 'four', 'five']
+    const [link] = GRAPH.network.links
+    const many: Graph = {
+      ...GRAPH,
+      rows: pods.flatMap((pod, index) =>
+        [1, 2, 3, 4, 5].map((n) => ({ pod, name: `c${n}`, kind: 'container', pid: index * 10 + n, inodes: {} })),
+      ),
+      network: { ...GRAPH.network, links: link === undefined ? [] : pods.map((pod) => ({ ...link, pod })) },
+    }
+    const { root, arrows } = makeDiagram(many)
+    const boxes = (placed: Placed): Placed[] => [placed, ...placed.children.flatMap(boxes)]
+    const small = boxes(place(root, 1, 1)).filter(({ box: { kind } }) => kind === 'pod' || kind === 'process')
+    const paths = [...formatSvg({ root, arrows }).matchAll(/<path d="M([^"]*)" class="arrow"/g)].map(([, path = '']) =>
+      [...path.matchAll(/(-?[\d.]+) (-?[\d.]+)(?= ?[LQ]|$)/g)].map(([, x, y]) => [Number(x), Number(y)] as const),
+    )
+    expect(paths).toHaveLength(6)
+    for (const points of paths)
+      for (const [index, [x, y]] of points.entries()) {
+        const [lastX, lastY] = points[Math.max(0, index - 1)] ?? [x, y]
+        const [left, right] = [Math.min(x, lastX), Math.max(x, lastX)]
+        const [top, bottom] = [Math.min(y, lastY), Math.max(y, lastY)]
+        for (const box of small) {
+          const apart = right <= box.x || left >= box.x + box.width || bottom <= box.y || top >= box.y + box.height
+          expect(apart).toBe(true)
+        }
+      }
+  })
+
   it('as Mermaid and dot: the same boxes and arrows, nothing of a name gets out of its quotes', () => {
     const mermaid = formatMermaid(diagram)
-    expect(mermaid).toContain('bridge_glasspod0 -->|"veth1 - eth0"| pod_shop')
-    expect(mermaid).toContain('p12["a&quot;b&lt;c&gt;?&amp; (container)<br/>pid 12<br/>user   1 a<br/>net    3 a"]')
+    expect(mermaid).toContain('bridge0 -->|"veth1 - eth0"| pod0')
+    expect(mermaid).toContain(
+      'p12["a#34;b#60;c#62;?#38; (container)<br/>pid 12<br/>user#nbsp;#nbsp; 1 a<br/>net#nbsp;#nbsp;#nbsp;#nbsp;3 a"]',
+    )
     expect(mermaid.match(/^ *subgraph/gm)).toHaveLength(mermaid.match(/^ *end$/gm)?.length ?? 0)
     const dot = formatDot(diagram)
-    expect(dot).toContain('"p12" [label="a\\"b<c>?& (container)\\lpid 12\\l')
-    expect(dot).toContain('"bridge-glasspod0" -> "p11" [label="veth1 - eth0", lhead="cluster-pod-shop"];')
+    expect(dot).toContain('"p12" [label="a\\"b<c>?&amp; (container)\\lpid 12\\l')
+    expect(dot).toContain('"bridge0" -> "p11" [label="veth1 - eth0", lhead="cluster-pod0"];')
     expect(dot.match(/{/g)).toHaveLength(dot.match(/}/g)?.length ?? 0)
   })
 
@@ -180,11 +291,7 @@ describe('drawn', () => {
     expect(svg).not.toContain('<c>')
   })
 
-  it('as a page that asks nobody for anything', () => {
-    const html = formatHtml(GRAPH, new Date(0))
-    expect(html).toContain("default-src 'none'; style-src 'unsafe-inline'")
-    expect(html).not.toMatch(/\bsrc=|\bhref=|url\((?!#)|@import|<script/)
-    expect(html.replaceAll('http://www.w3.org/2000/svg', '')).not.toMatch(/https?:/)
-    expect(html).toContain('1970-01-01T00:00:00.000Z')
+  it('as a page, with when it was looked at', () => {
+    expect(formatHtml(GRAPH, new Date(0))).toContain('1970-01-01T00:00:00.000Z')
   })
 })

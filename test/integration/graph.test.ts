@@ -85,7 +85,7 @@ describe('graph', () => {
     const page = await test.ok(['graph', '--format', 'html', 'odd'])
     expect(page).not.toContain(comm)
     expect(page.includes('&lt;/b&gt;"--&gt;&lt;')).toBe(graph.cgroup.available)
-    await test.ok(['rm', '-f', '-t', '0', 'odd'])
+    await test.ok(['rm', '-f', 'odd'])
   })
 
   it('is watched on a terminal only as text', async () => {
@@ -103,7 +103,7 @@ describe('graph', () => {
     expect(has('added')).toBe(false)
     await test.ok(['run', '-d', '--pod', 'web', '--name', 'added', test.image, 'sleep', '1000'])
     await until('the added one is on the screen', () => has('added'))
-    await test.ok(['rm', '-f', '-t', '0', 'added'])
+    await test.ok(['rm', '-f', 'added'])
     await until('it is gone from the screen', () => !has('added'))
     // drawn over what was there: nothing was scrolled, and no line was broken
     expect(screen().broken).toEqual([])

@@ -129,9 +129,14 @@ describe('inspect namespaces', () => {
     expect(text).toMatch(new RegExp(`^net +${inode('self', 'net')} `, 'm'))
   })
 
-  it.runIf(process.getuid?.() === 0)('of a process of root, as root [needs root]', async () => {
-    const text = await test.ok(['inspect', 'namespaces', '1'])
-    expect(text).toMatch(new RegExp(`^pid +${inode(1, 'pid')} `, 'm'))
+  it.runIf(process.getuid?.() === 0)('of a process of another user, as root [needs root]', async () => {
+    const other = spawn('sleep', ['1000'], { uid: 65_534, gid: 65_534 })
+    try {
+      const text = await test.ok(['inspect', 'namespaces', `${other.pid}`])
+      expect(text).toMatch(new RegExp(`^process ${other.pid}: sleep 1000\n[^]*^pid +${inode('self', 'pid')} `, 'm'))
+    } finally {
+      other.kill('SIGKILL')
+    }
   })
 
   it.runIf(process.getuid?.() !== 0)('of a process of root: why not, and how [needs an ordinary user]', async () => {

@@ -8,6 +8,8 @@ export interface Line {
   text: string
   /** Number of the namespace among the shared ones of its kind: the same number is the same colour. */
   shared?: number
+  /** The head of a table. */
+  isHead?: true
 }
 
 export interface Box {
@@ -116,7 +118,7 @@ export const makeDiagram = (graph: Graph): Diagram => {
   })
   const cgroups = box('cgroup', 'cgroup', 'cgroups', {
     lines: cgroup.available
-      ? formatCgroupTable(cgroup).map((text) => ({ text }))
+      ? formatCgroupTable(cgroup).map((text, row): Line => (row === 0 ? { text, isHead: true } : { text }))
       : breakReason(`none: ${cgroup.reason ?? 'not delegated'}`),
   })
   const host = graph.parentUserNamespace

@@ -27,7 +27,7 @@ export const formatHtml = (graph: Graph, moment: Date): string => `<!doctype htm
 <title>glasspod graph</title>
 <style>${STYLE}</style>
 <h1>glasspod graph</h1>
-<p>${moment.toISOString()}. The same colour and letter in one kind is the same namespace; without a letter it is its own.</p>
+<p>${moment.toISOString().replace(/T(.*)\..*/, ' $1 UTC')}. The same colour and letter in one kind is the same namespace; without a letter it is its own.</p>
 <figure>
 ${formatSvg(makeDiagram(graph))}
 </figure>

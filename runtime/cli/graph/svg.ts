@@ -103,9 +103,10 @@ export const place = (box: Box, x = 0, y = 0): Placed => {
 const drawBox = ({ box, x, y, width, height, children }: Placed): string[] => [
   `<g><rect x="${x}" y="${y}" width="${width}" height="${height}" rx="6" class="${box.kind}"/>`,
   `<text x="${x + PAD}" y="${y + PAD + 10}" class="title">${escape(box.title)}</text>`,
-  ...box.lines.flatMap(({ text, shared }, index) => {
+  ...box.lines.flatMap(({ text, shared, isHead }, index) => {
     const baseline = y + PAD + TITLE + index * LINE + 8
-    if (shared === undefined) return [`<text x="${x + PAD}" y="${baseline}">${escape(text)}</text>`]
+    const head = isHead ? ' class="head"' : ''
+    if (shared === undefined) return [`<text x="${x + PAD}" y="${baseline}"${head}>${escape(text)}</text>`]
     const colour = `shared${shared % THEMES.light.shared.length}`
     return [
       `<text x="${x + PAD}" y="${baseline}" class="${colour}">${escape(text)}</text>`,
@@ -206,7 +207,7 @@ const align = (root: Placed, [first]: readonly Arrow[]): Placed => {
 
 const formatTheme = ({ fills, text, line, arrow, shared }: Theme): string =>
   [
-    `text{fill:${text}}rect{stroke:${line}}.arrow{stroke:${arrow}}.tip{fill:${arrow}}`,
+    `text{fill:${text}}rect{stroke:${line}}.arrow{stroke:${arrow}}.tip,.head{fill:${arrow}}`,
     ...Object.entries(fills).map(([kind, fill]) => `.${kind}{fill:${fill}}`),
     ...shared.map((colour, number) => `.shared${number}{fill:${colour}}`),
   ].join('')

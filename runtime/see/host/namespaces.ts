@@ -79,8 +79,15 @@ const refuse = (pid: number, error: unknown): Failure =>
     ? new Failure(`there is no process ${pid}`, { id: 'namespaces.process', try: 'ps -e; glasspod ps' })
     : new Failure(`read /proc/${pid}/ns: ${errnoOf(error) ?? String(error)}`, {
         id: 'namespaces.permission',
-        why: 'the kernel shows the namespaces of a process to who could trace it: its own user, and root',
-        try: `sudo glasspod inspect namespaces ${pid}`,
+        ...(process.getuid?.() === 0
+          ? {
+              why: 'of a process that has capabilities which root lacks here, as in a container, not even root is told',
+              try: `grep CapEff /proc/${pid}/status /proc/self/status`,
+            }
+          : {
+              why: 'the kernel shows the namespaces of a process to who could trace it: its own user, and root',
+              try: `sudo glasspod inspect namespaces ${pid}`,
+            }),
         see: 'namespaces(7), ptrace(2)',
       })
 

@@ -151,7 +151,7 @@ describe('colours', () => {
     for (const fill of Object.values(theme.fills)) {
       expect(contrast(theme.text, fill)).toBeGreaterThan(4.5)
       expect(contrast(theme.line, fill)).toBeGreaterThan(1.5)
-      expect(contrast(theme.arrow, fill)).toBeGreaterThan(3)
+      expect(contrast(theme.arrow, fill)).toBeGreaterThan(4.5)
     }
     for (const colour of theme.shared) expect(contrast(colour, theme.fills.process)).toBeGreaterThan(4.5)
   })

@@ -292,6 +292,6 @@ describe('drawn', () => {
   })
 
   it('as a page, with when it was looked at', () => {
-    expect(formatHtml(GRAPH, new Date(0))).toContain('1970-01-01T00:00:00.000Z')
+    expect(formatHtml(GRAPH, new Date(0))).toContain('<p>1970-01-01 00:00:00 UTC. ')
   })
 })

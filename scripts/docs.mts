@@ -1,10 +1,10 @@
 /**
  * What of docs/ comes from the program itself: the remedies of doctor, and screens. What stands around it is written by
- * hand. usage: node dist/scripts/docs.mjs [--check]
+ * hand. usage: node dist/scripts/docs.mjs [--check], or --page FILE: the page of the pictures, and its size
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { format, resolveConfig } from 'prettier'
-import { drawGraph, fillScreens } from './docs-parts/captures.ts'
+import { drawGraph, drawPage, fillScreens } from './docs-parts/captures.ts'
 import { formatProbes } from './docs-parts/troubleshooting.ts'
 
 const PROBES = 'docs/troubleshooting.md'
@@ -29,6 +29,13 @@ const wanted: Record<string, string> = {
   [PROBES]: await formatPage(PROBES, fillProbes(read(PROBES))),
   [SCREENS]: await formatPage(SCREENS, fillScreens(read(SCREENS))),
   [DRAWING]: drawGraph(),
+}
+const [, , flag, file] = process.argv
+if (flag === '--page' && file !== undefined) {
+  const { page, size } = drawPage()
+  writeFileSync(file, page)
+  console.log(size)
+  process.exit()
 }
 for (const [path, text] of Object.entries(wanted)) {
   if (!process.argv.includes('--check')) writeFileSync(path, text)

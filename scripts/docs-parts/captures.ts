@@ -5,8 +5,10 @@ import { makePaint } from '../../runtime/cli/colour.ts'
 import { formatFinding, formatFindings, formatLeftovers } from '../../runtime/cli/diagnosis.ts'
 import { makeDiagram } from '../../runtime/cli/graph/diagram.ts'
 import { selectPods } from '../../runtime/cli/graph/select.ts'
+import { formatHtml } from '../../runtime/cli/graph/html.ts'
 import { formatSvg } from '../../runtime/cli/graph/svg.ts'
 import { formatText } from '../../runtime/cli/graph/text.ts'
+import { formatCgroups } from '../../runtime/cli/verbs/cgroup.ts'
 import { formatMaps, formatPairs, type Pair } from '../../runtime/cli/verbs/ids.ts'
 import { formatNamespaces } from '../../runtime/cli/verbs/inspect-namespaces.ts'
 import type { Finding } from '../../runtime/see/doctor/examine.ts'
@@ -15,6 +17,10 @@ import type { ProcessNamespaces } from '../../runtime/see/host/namespaces.ts'
 
 const COLUMNS = 80
 const plain = makePaint(false)
+/** When graph.json was. */
+const RECORDED = new Date('2026-11-26T23:58:00Z')
+/** Around the drawing in its page. */
+const MARGINS = { width: 48, height: 160 }
 
 const recorded = <T>(name: string): T => JSON.parse(readFileSync(`docs/captures/recorded/${name}.json`, 'utf8')) as T
 
@@ -39,7 +45,8 @@ const SCREENS: Record<string, () => string> = {
   'glasspod doctor --residue': () => formatLeftovers(findings()),
   'glasspod ids': () => formatMaps(recorded<IdMaps>('ids')),
   'glasspod ids 33': () => formatPairs(recorded<Pair[]>('ids-33')),
-  'glasspod inspect namespaces 18930': () => formatNamespaces(recorded<ProcessNamespaces>('namespaces'), plain),
+  'glasspod inspect namespaces 532': () => formatNamespaces(recorded<ProcessNamespaces>('namespaces'), plain),
+  'glasspod cgroup': () => formatCgroups(graph().cgroup, plain, COLUMNS),
   'glasspod graph web': () => formatText(selectPods(graph(), ['web']), plain, COLUMNS),
 }
 
@@ -50,4 +57,12 @@ export const fillScreens = (page: string): string =>
     return screen === undefined ? block : `\`\`\`console\n$ ${command}\n${breakLines(screen())}\n\`\`\``
   })
 
-export const drawGraph = (): string => `${formatSvg(makeDiagram(graph()))}\n`
+const drawing = (): string => formatSvg(makeDiagram(graph()))
+
+export const drawGraph = (): string => `${drawing()}\n`
+
+/** The page, and the size of a window that shows all of it, for scripts/docs-pictures. */
+export const drawPage = (): { page: string; size: string } => {
+  const [width = 0, height = 0] = [...drawing().matchAll(/(?:width|height)="(\d+)"/g)].map(([, size]) => Number(size))
+  return { page: formatHtml(graph(), RECORDED), size: `${width + MARGINS.width},${height + MARGINS.height}` }
+}

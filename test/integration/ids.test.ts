@@ -153,12 +153,15 @@ describe('inspect namespaces', () => {
   })
 
   it('of a zombie: that it has ended', async () => {
-    // the shell becomes a program that never asks for its child
-    const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 1000'])
+    // the shell becomes a program that never asks for its child, and only then the child ends
+    const parent = spawn('sh', ['-c', 'exec 3<&0; cat <&3 & echo $!; exec sleep 1000'])
     try {
       const [line] = (await once(parent.stdout, 'data')) as [Buffer]
       const zombie = line.toString().trim()
-      await until('it has ended', () => /\) Z /.test(readFileSync(`/proc/${zombie}/stat`, 'latin1')))
+      const statOf = (pid: number | string = '') => readFileSync(`/proc/${pid}/stat`, 'latin1')
+      await until('the shell is another program', () => statOf(parent.pid).includes('(sleep)'))
+      parent.stdin.end()
+      await until('its child has ended', () => /\) Z /.test(statOf(zombie)))
       const { exitCode, stderr } = await test.glasspod(['inspect', 'namespaces', zombie])
       expect([exitCode, stderr]).toEqual([125, expect.stringMatching(`^error: process ${zombie} has ended[^]*zombie`)])
     } finally {

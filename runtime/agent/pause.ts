@@ -5,6 +5,7 @@ import { Failure } from '../errors.ts'
 import { isFreezing, isFrozen, writeFreeze } from '../kernel/cgroups/freezer.ts'
 import { readMembers } from '../kernel/cgroups/leaf.ts'
 import { parseStat } from '../kernel/processes.ts'
+import { quoteWord } from '../spec/shell-words.ts'
 
 const STEP_MS = 2
 const LIMIT_MS = 5000
@@ -69,7 +70,7 @@ export const thaw = async (name: string, directory: string): Promise<void> => {
   throw new Failure(`unpause ${name}: it is still frozen`, {
     id: 'container.frozen-above',
     why: 'what is below a frozen cgroup directory is frozen',
-    try: `cat ${directory}/../cgroup.freeze, and further up`,
+    try: `cat ${quoteWord(`${directory}/../cgroup.freeze`)}, and further up`,
     exitCode: 125,
   })
 }

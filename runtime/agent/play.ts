@@ -10,6 +10,7 @@ import type { PodManifest } from '../spec/manifest/pod.ts'
 import { containerName, planContainerBody, planPodRequest } from '../spec/manifest/request.ts'
 import type { HostPathType, Volume } from '../spec/manifest/volumes.ts'
 import { quoteWord } from '../spec/shell-words.ts'
+import { parseVolume } from '../spec/volumes.ts'
 import type { Agent } from './agent.ts'
 import type { Container } from './containers.ts'
 import { removePod, stopPod } from './pod-end.ts'
@@ -64,7 +65,8 @@ const checkHostPath = ({ path, type, place }: Extract<Volume, { kind: 'hostPath'
   } catch (error) {
     const code = errnoOf(error)
     const isDangling = lstatSync(path, { throwIfNoEntry: false }) !== undefined
-    if (code === 'ENOENT' && !isDangling && type === 'FileOrCreate') return [{ kind: 'file', path }]
+    if (code === 'ENOENT' && !isDangling && type === 'FileOrCreate' && existsSync(dirname(path)))
+      return [{ kind: 'file', path }]
     if (code === 'ENOENT' && !isDangling && type === 'DirectoryOrCreate') return listAbsent(path)
     throw wrong(
       `cannot be seen: ${code ?? String(error)}`,
@@ -98,13 +100,21 @@ const removeEmpty = async (isFile: boolean, path: string): Promise<void> => {
   }
 }
 
+/** By a container of another pod, which has found there what we made. */
+const isMounted = (agent: Agent, path: string): boolean =>
+  [...agent.containers.all.values()]
+    .flatMap(({ record }) => record.body.HostConfig?.Binds ?? [])
+    .some((bind) => `${parseVolume(bind).source}/`.startsWith(`${path}/`))
+
 const makeHostPaths = async (steps: readonly Step[], watch?: Watch): Promise<void> => {
   try {
     await executeSteps(steps, { ...HOST_PATHS, watch })
   } catch (error) {
     const said = error instanceof Error ? error.message : String(error)
     const facts = isFailure(error) ? error.facts : { id: 'play.host-path' }
-    const wrong = { ...facts, try: 'a path that this user may write', status: 400, exitCode: 125 }
+    const errno = errnoOf(isFailure(error) ? error.cause : error) ?? ''
+    const isRefused = ['EACCES', 'EPERM', 'EROFS'].includes(errno)
+    const wrong = isRefused ? { ...facts, try: 'a path that this user may write', status: 400, exitCode: 125 } : facts
     throw new Failure(`hostPath: ${said}`, wrong, { cause: error })
   }
 }
@@ -175,7 +185,8 @@ export const play = async (
   } catch (error) {
     for (const { pod } of made.reverse())
       await removePod(agent, pod).catch((failed: unknown) => console.error(`remove pod ${pod.name}:`, failed))
-    for (const failed of await undoSteps(hostPaths, HOST_PATHS)) console.error('remove a hostPath:', failed)
+    const unused = hostPaths.filter((_, index) => !isMounted(agent, missing[index]?.path ?? ''))
+    for (const failed of await undoSteps(unused, HOST_PATHS)) console.error('remove a hostPath:', failed)
     throw error
   }
   return made

@@ -2,6 +2,7 @@
 import { memoryVolume, planMountMemory, sharedMemory, type Memory, type MemoryMount } from '../pod/memory.ts'
 import { planPause } from '../pod/pause.ts'
 import { isWeight } from '../spec/limits.ts'
+import { quoteAround } from '../spec/shell-words.ts'
 import type { LimitLine } from './limits.ts'
 import type { ManPage } from '../init/call.ts'
 import type { Step } from './step.ts'
@@ -62,7 +63,7 @@ const EMPTY_DIR_MODE = 0o777
 const planVolumes = (directory: string, names: readonly string[]): Step[] => {
   const removal = (path: string): Step => ({
     ...call('pod.volumes', 'A volume lives as long as its pod.', 'unlink(2)', 'pod.volumes.remove', { path }),
-    shell: `rm -r ${path}`,
+    shell: `rm -r ${quoteAround(path)}`,
   })
   return [
     {
@@ -81,7 +82,7 @@ const planVolumes = (directory: string, names: readonly string[]): Step[] => {
         id: 'pod.empty-dir',
         why: 'An emptyDir: each container that shares it may write it, whichever user it is.',
         man: 'mkdir(2)',
-        see: `ls -ld ${path}`,
+        see: `ls -ld ${quoteAround(path)}`,
         path,
         mode: EMPTY_DIR_MODE,
         undo: removal(path),

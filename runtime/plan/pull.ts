@@ -20,7 +20,7 @@ export const planArchive = (layout: string, fill = `tar -x -C ${ARCHIVE}`): Step
   id: 'image.archive',
   why: 'An archive comes once and in its own order: it is kept until it is whole, as its manifest may be its last file.',
   man: 'tar(1)',
-  see: `ls ${layout}`,
+  see: `ls ${quoteAround(layout)}`,
   undo: {
     kind: 'call',
     id: 'image.archive',
@@ -32,7 +32,7 @@ export const planArchive = (layout: string, fill = `tar -x -C ${ARCHIVE}`): Step
   },
   effect: 'image.part',
   input: {},
-  shell: `ARCHIVE=$(mktemp -d ${layout}/incoming.XXXXXX)\n${fill}`,
+  shell: `ARCHIVE=$(mktemp -d ${quoteAround(`${layout}/incoming.XXXXXX`)})\n${fill}`,
 })
 
 const ACCEPT = "-H 'Accept: application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json'"

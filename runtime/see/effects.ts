@@ -10,7 +10,7 @@ const OUTSIDE: readonly (readonly [RegExp, string])[] = [
   [/^(container|exec)\./, 'glasspod ps --all'],
   [/^root\.cgroup$/, 'glasspod doctor cgroups.delegation'],
   [/^root\.devices$/, 'glasspod doctor uplink.tun'],
-  [/^node\.guard$/, 'nsenter --net=/proc/$NODE_NETWORK/ns/net -- nft list ruleset'],
+  [/^node\.guard$/, 'nsenter -t $NODE_NETWORK -U -n --preserve-credentials nft list ruleset'],
 ]
 
 const INSIDE: readonly (readonly [RegExp, string])[] = [

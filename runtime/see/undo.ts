@@ -25,6 +25,9 @@ const OUTSIDE: readonly (readonly [RegExp, string])[] = [
   [/^(exec|root)\./, 'it ends with the process'],
 ]
 
+/** Such a file is there as long as its directory. */
+const IN_CGROUPFS = /\/(cgroup|cpu|cpuset|io|memory|pids)\.[^/]+$/
+
 const find = (list: typeof INSIDE, id: string): string | undefined => list.find(([pattern]) => pattern.test(id))?.[1]
 
 export const undoInside = (id: string): string => find(INSIDE, id) ?? 'it ends with the process'
@@ -32,8 +35,8 @@ export const undoInside = (id: string): string => find(INSIDE, id) ?? 'it ends w
 /** @param format how a step is written. */
 export const undoOf = (step: Step, format: (step: Step) => string): string => {
   if (step.undo !== undefined) return format(step.undo)
-  // a file of cgroupfs is there as long as its directory
-  if (step.id.startsWith('cgroups.') && step.kind === 'write') return 'it goes with its directory'
+  if (step.kind === 'write' && IN_CGROUPFS.test(step.path))
+    return find(OUTSIDE, step.id) ?? 'it goes with its directory'
   if (step.kind === 'mkdir') return `rmdir ${quoteAround(step.path)}`
   if (step.kind === 'write') return `rm ${quoteAround(step.path)}`
   return find(OUTSIDE, step.id) ?? NEVER

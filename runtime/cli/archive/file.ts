@@ -3,6 +3,7 @@ import { closeSync, createReadStream, fstatSync, openSync, realpathSync, statSyn
 import { basename, dirname } from 'node:path'
 import { isatty } from 'node:tty'
 import { Failure } from '../../errors.ts'
+import { quoteWord } from '../../spec/shell-words.ts'
 import { STDOUT, write } from '../output.ts'
 import { fileFailure } from './failure.ts'
 import { startKeeper } from './keeper.ts'
@@ -17,7 +18,7 @@ const open = (path: string, flags: 'r' | 'w' | 'wx', shown = path): number => {
     closeSync(descriptor)
     throw new Failure(`${path} is a directory`, {
       id: 'cli.file',
-      try: `for the image in an OCI layout: glasspod pull oci:${path}; in what skopeo calls dir: dir:${path}`,
+      try: `for the image in an OCI layout: glasspod pull ${quoteWord(`oci:${path}`)}; in what skopeo calls dir: ${quoteWord(`dir:${path}`)}`,
     })
   } catch (error) {
     if (error instanceof Failure) throw error

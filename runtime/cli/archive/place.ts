@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs'
 import type { Place } from '../../../images/transport.ts'
 import { Failure } from '../../errors.ts'
+import { quoteWord } from '../../spec/shell-words.ts'
 import { openFile, openInput } from './file.ts'
 import type { Output } from './output.ts'
 import { openDir, openLayout, readDir, readLayout } from './tree.ts'
@@ -40,6 +41,6 @@ const refuseSecond = (path: string): void => {
   if (there?.isFile() !== true || there.size === 0) return
   throw new Failure(`${path} is there already, and a docker-archive takes no further image`, {
     id: 'cli.file',
-    try: `another file; rm ${path}; or for several images: glasspod save -o ${path} IMAGE IMAGE...`,
+    try: `another file; rm ${quoteWord(path)}; or for several images: glasspod save -o ${quoteWord(path)} IMAGE IMAGE...`,
   })
 }

@@ -1,4 +1,5 @@
 /** Paths that would fill the screen, by names: the root directory, and the directories of one pod and one container. */
+import { quoteWord } from '../../spec/shell-words.ts'
 
 export interface Names {
   /** The text, shorter. */
@@ -9,8 +10,10 @@ export interface Names {
 
 const ID = '([0-9a-f]{64}|\\$[A-Z]+\\d*_ID)'
 
-/** `$POD` is the first pod that is met, and no other is called so. */
-export const makeNames = (root: string): Names => {
+/** `$POD` is the first pod that is met, and no other is called so. @param directory the root directory, or '' */
+export const makeNames = (directory: string): Names => {
+  // in the quotes that such a path needs no shell would fill in a name
+  const root = quoteWord(directory) === directory ? directory : ''
   const known = new Map<string, string>()
   const fresh: string[] = root === '' ? [] : [`ROOT=${root}`]
   const name = (variable: string, path: string): string => {

@@ -2,6 +2,7 @@
 import { lstatSync, realpathSync, statSync } from 'node:fs'
 import { isExecutable } from '../../kernel/executables.ts'
 import { withSbin } from '../../rootless/environment.ts'
+import { quoteWord } from '../../spec/shell-words.ts'
 import {
   COMMON_COUNT,
   formatFreeRange,
@@ -161,7 +162,7 @@ const judgeHelper = ({ helper, path, setuid = false, capabilities }: HelperFacts
   if (capabilities === undefined) return unasked(`${path} has no setuid bit, and no getcap(8) tells its capabilities`)
   if (new RegExp(`${wanted}\\S*[=+]\\S*p`).test(capabilities)) return fine(`${path} has ${wanted}`)
   return bad(`${path} has neither the setuid bit nor ${wanted}: it was copied, or unpacked by an ordinary user`, {
-    try: `sudo setcap ${wanted}+ep ${path}`,
+    try: `sudo setcap ${wanted}+ep ${quoteWord(path)}`,
   })
 }
 

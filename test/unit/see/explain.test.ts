@@ -128,12 +128,16 @@ describe('steps', () => {
       { ...why, kind: 'mkdir', path: '/a b' },
       { ...why, kind: 'write', path: '/f', value: 'x' },
       { ...why, id: 'cgroups.pids.max', kind: 'write', path: '/g/pids.max', value: '9' },
+      { ...why, id: 'node.controllers', kind: 'write', path: '/g/cgroup.subtree_control', value: '+cpu' },
+      { ...why, id: 'container.thaw', kind: 'write', path: '/g/cgroup.freeze', value: '0' },
       { ...why, id: 'network.detach', kind: 'call', effect: 'x', input: {} },
     ]
     expect(explainSteps(steps).map(({ see, undo }) => [see, undo])).toEqual([
       ["ls -ld '/a b'", "rmdir '/a b'"],
       ['cat /f', 'rm /f'],
       ['cat /g/pids.max', 'it goes with its directory'],
+      ['cat /g/cgroup.subtree_control', 'it goes with its directory'],
+      ['cat /g/cgroup.freeze', 'glasspod pause NAME'],
       ['glasspod graph', 'cannot be taken back'],
     ])
   })

@@ -115,6 +115,12 @@ describe('names', () => {
     expect(names.shorten(`/r/pods/${other} /r/pods/${one}`)).toBe(`$ROOT/pods/${other} $POD`)
     expect(names.news()).toEqual([])
   })
+
+  it('stand for nothing where the path needs quotes, in which no shell fills in a name', () => {
+    const names = makeNames('/my root')
+    expect(names.shorten("rm -r '/my root/pods/x'")).toBe("rm -r '/my root/pods/x'")
+    expect(names.news()).toEqual([])
+  })
 })
 
 describe('as a trace', () => {

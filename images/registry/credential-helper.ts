@@ -26,14 +26,6 @@ interface Ran {
   readonly stderr: string
 }
 
-const refuse = (program: string, server: string, found: string): Failure =>
-  new Failure(`credential helper ${program} gives no login for ${server}`, {
-    id: 'registry.helper',
-    found: found.slice(0, 300),
-    try: `echo ${server} | ${program} get`,
-    see: 'credHelpers and credsStore in ~/.docker/config.json',
-  })
-
 interface Asked {
   readonly name: string
   readonly verb: 'get' | 'store' | 'erase'
@@ -42,22 +34,40 @@ interface Asked {
   readonly input: string
 }
 
+const FAILS: Record<Asked['verb'], string> = {
+  get: 'gives no login',
+  store: 'does not keep the login',
+  erase: 'does not erase the login',
+}
+const SETTINGS = 'credHelpers and credsStore in ~/.docker/config.json'
+
+/** @param advice by default what shows its trouble, and no secret. */
+const refuse = (
+  { name, verb, server }: Omit<Asked, 'input'>,
+  found: string,
+  advice = `docker-credential-${name} list`,
+): Failure =>
+  new Failure(`credential helper docker-credential-${name} ${FAILS[verb]} for ${server}`, {
+    id: 'registry.helper',
+    found: found.slice(0, 300),
+    try: advice,
+    see: SETTINGS,
+  })
+
 /** Ended with all that it started when it takes too long or says too much. @throws Failure `registry.helper`. */
-const run = (
-  { name, verb, server, input }: Asked,
-  { env: all, helperMs = DEFAULT_TIME_MS }: Settings,
-): Promise<Ran> => {
-  const program = `docker-credential-${name}`
-  if (!/^[\w.-]+$/.test(name)) throw refuse(program, server, `${JSON.stringify(name)} is not the name of a helper`)
+const run = (asked: Asked, { env: all, helperMs = DEFAULT_TIME_MS }: Settings): Promise<Ran> => {
+  const { name, verb, input } = asked
+  if (!/^[\w.-]+$/.test(name))
+    throw refuse(asked, `${JSON.stringify(name)} is not the name of a helper`, `another name in ${SETTINGS}`)
   return new Promise((resolve, reject) => {
     const { NODE_EXTRA_CA_CERTS: _slow, ...env } = all
-    const child = spawn(program, [verb], { env, stdio: 'pipe' })
+    const child = spawn(`docker-credential-${name}`, [verb], { env, stdio: 'pipe' })
     const out: Buffer[] = []
     const err: Buffer[] = []
     let size = 0
-    const end = (found: string): void => {
+    const end = (found: string, advice?: string): void => {
       clearTimeout(timer)
-      reject(refuse(program, server, found))
+      reject(refuse(asked, found, advice))
       if (child.pid !== undefined) killTree(child.pid)
       // What left the tree may hold the pipes open.
       for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy()
@@ -75,11 +85,12 @@ const run = (
     child.on('error', (error) => {
       // EACCES too where a directory of PATH cannot be looked into (exec(3)).
       const isMissing = ['ENOENT', 'EACCES'].includes(errnoOf(error) ?? '')
-      end(isMissing ? 'no such program in PATH that may be executed' : error.message)
+      if (isMissing) end('no such program in PATH that may be executed', `install it, or change ${SETTINGS}`)
+      else end(error.message)
     })
     child.on('close', (code, signal) => {
       clearTimeout(timer)
-      if (signal !== null) reject(refuse(program, server, `killed by ${signal}`))
+      if (signal !== null) reject(refuse(asked, `killed by ${signal}`))
       else resolve({ code, stdout: Buffer.concat(out), stderr: Buffer.concat(err).toString() })
     })
     child.stdin.end(input)
@@ -88,10 +99,11 @@ const run = (
 
 /** Undefined when the helper has none. @throws Failure `registry.helper`. */
 export const askHelper = async (name: string, server: string, settings: Settings): Promise<Credentials | undefined> => {
-  const { code, stdout, stderr } = await run({ name, verb: 'get', server, input: server }, settings)
+  const asked: Asked = { name, verb: 'get', server, input: server }
+  const { code, stdout, stderr } = await run(asked, settings)
   const said = `${stdout.toString()}${stderr}`
   if (code !== 0 && /credentials not found/i.test(said)) return undefined
-  if (code !== 0) throw refuse(`docker-credential-${name}`, server, `exit ${code}: ${said.trim()}`)
+  if (code !== 0) throw refuse(asked, `exit ${code}: ${said.trim()}`)
   const document = parseDocument(stdout, `answer of docker-credential-${name}`)
   const username = stringField(document, 'Username')
   const password = stringField(document, 'Secret')
@@ -106,12 +118,9 @@ export const tellHelper = async (
 ): Promise<void> => {
   const login = { ServerURL: server, Username: credentials?.username, Secret: credentials?.password }
   const input = verb === 'store' ? JSON.stringify(login) : server
-  const { code, stdout, stderr } = await run({ name, verb, server, input }, settings)
+  const asked: Asked = { name, verb, server, input }
+  const { code, stdout, stderr } = await run(asked, settings)
   const said = `${stdout.toString()}${stderr}`.trim()
-  if (code !== 0 && !(verb === 'erase' && /credentials not found/i.test(said))) {
-    throw new Failure(`credential helper docker-credential-${name} cannot ${verb} the login for ${server}`, {
-      id: 'registry.helper',
-      found: `exit ${code}: ${said.slice(0, 300)}`,
-    })
-  }
+  if (code !== 0 && !(verb === 'erase' && /credentials not found/i.test(said)))
+    throw refuse(asked, `exit ${code}: ${said}`)
 }

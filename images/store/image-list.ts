@@ -1,4 +1,5 @@
 /** From descriptors to images: reads manifest and config of each, and gathers the names that lead to the same one. */
+import { isFailure } from '../../runtime/errors.ts'
 import { parseImageConfig } from '../image-config.ts'
 import { isDigest, type Digest } from '../digest.ts'
 import { refuseDocument } from '../document.ts'
@@ -44,13 +45,20 @@ const listManifests = async (
   return found
 }
 
+/** What of an index nobody can read is passed over, and the rest of it is not. */
+const unlessBad = <T>(work: Promise<T>): Promise<T | undefined> =>
+  work.catch((error: unknown) => {
+    if (isFailure(error) && error.facts.id === 'image.document') return undefined
+    throw error
+  })
+
 /** Of an index the image for this machine; where it has none, the first: listed, it can be removed. */
 const readEntry = async (store: BlobReader, entry: Descriptor): Promise<Image | undefined> => {
   if (isManifestType(entry.mediaType)) return readImage(store, entry)
-  const manifests = await listManifests(store, entry)
+  const manifests = (await unlessBad(listManifests(store, entry))) ?? []
   const fitting = rank(hostPlatform(), manifests).map(({ descriptor }) => descriptor)
   for (const manifest of new Set([...fitting, ...manifests])) {
-    const image = await readImage(store, manifest)
+    const image = await unlessBad(readImage(store, manifest))
     if (image !== undefined) return image
   }
   return undefined

@@ -3,14 +3,23 @@
  * user on its way to the agent, who cannot read them: for root the files are read before.
  */
 import { readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { delimiter, resolve } from 'node:path'
 import type { LoginFile } from '../../images/registry/login-file.ts'
 import { authFiles, loginFile, SETTING_NAMES, type Settings } from '../../images/registry/settings.ts'
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
 
 /** The agent has another working directory. */
-const resolveSetting = (name: string, text: string): string => (text === '' || name === 'PATH' ? text : resolve(text))
+const resolveSetting = (name: string, text: string): string => {
+  if (text === '') return text
+  // an empty entry is the working directory too
+  return name === 'PATH'
+    ? text
+        .split(delimiter)
+        .map((entry) => resolve(entry))
+        .join(delimiter)
+    : resolve(text)
+}
 
 export interface Logins {
   /** For the agent, of the caller's settings. */

@@ -74,11 +74,21 @@ export const signalProcess = (identity: ProcessIdentity, signal: NodeJS.Signals)
   }
 }
 
-/** It and all that it started, each stopped before it is asked for its children: it starts none meanwhile. */
+/**
+ * It and all that it started, each stopped before it is asked for its children: it starts none meanwhile. One that has
+ * become another user's (sudo(8)) is not ours to end.
+ */
 export const killTree = (pid: number): void => {
   const identity = readIdentity(pid)
   if (identity === undefined) return
-  signalProcess(identity, 'SIGSTOP')
+  const send = (signal: NodeJS.Signals): void => {
+    try {
+      signalProcess(identity, signal)
+    } catch (error) {
+      if (errnoOf(error) !== 'EPERM') throw error
+    }
+  }
+  send('SIGSTOP')
   readChildren(pid)?.forEach(killTree)
-  signalProcess(identity, 'SIGKILL')
+  send('SIGKILL')
 }

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import type { Digest } from '../../../images/digest.ts'
 import type { Image } from '../../../images/image.ts'
 import type { Store } from '../../../images/store/store.ts'
+import { isFailure } from '../../errors.ts'
 import type { Agent } from '../agent.ts'
 import { summariseContainer, summariseImage } from './describe.ts'
 
@@ -16,10 +17,20 @@ const sizeOfFile: Measure = async (path) => {
   return found?.size ?? 0
 }
 
+/** With what its index has for other machines; where that cannot be read, its own. */
+const partsOf = async (store: Store, image: Image): Promise<Iterable<Digest>> => {
+  try {
+    return await store.partsOf(image)
+  } catch (error) {
+    if (!isFailure(error)) throw error
+    return [image.digest, image.id, ...image.layers.map(({ digest }) => digest)]
+  }
+}
+
 /** Bytes by digest: blobs, and unpacked layers under their DiffID. */
 const measureParts = async (store: Store, image: Image, readDiskUsage: Measure): Promise<Map<Digest, number>> => {
   const parts = new Map<Digest, number>()
-  for (const digest of await store.partsOf(image)) parts.set(digest, await sizeOfFile(store.blobPath(digest)))
+  for (const digest of await partsOf(store, image)) parts.set(digest, await sizeOfFile(store.blobPath(digest)))
   for (const { diffId } of image.layers) {
     const path = store.layerPath(diffId)
     const known = unpacked.get(path) ?? readDiskUsage(path)

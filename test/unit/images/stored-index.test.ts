@@ -72,6 +72,19 @@ describe('an index in the store', () => {
       expect(listBlobs(store)).toEqual([])
     }))
 
+  test('hinders nobody where the image for this machine is damaged: the next one is listed, and can be removed', () =>
+    withStore(async (store) => {
+      const whole = await putImage(store, await imageOf('whole'), FOREIGN)
+      const { config } = await imageOf('of other layers')
+      const mine = await imageOf('mine')
+      // a config with a DiffID for which the manifest has no layer
+      const manifest = JSON.parse(mine.manifest.toString()) as { layers: unknown[] }
+      const damaged = { ...mine, config, manifest: Buffer.from(JSON.stringify({ ...manifest, layers: [] })) }
+      await putName(store, await putIndex(store, [await putImage(store, damaged, hostPlatform()), whole]), NAME)
+      expect(await store.list()).toMatchObject([{ names: [NAME], digest: whole.digest }])
+      expect(await store.remove('listed:1')).toMatchObject({ untagged: [NAME] })
+    }))
+
   test('goes with a prune of all, and stays without its name where a container needs it', () =>
     withIndex(async ({ store, users, mine }) => {
       const id = digestOf(mine.config)

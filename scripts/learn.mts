@@ -3,10 +3,11 @@ import { parseArgs } from 'node:util'
 import { chalk } from 'zx'
 import { reportError } from '../runtime/cli/report.ts'
 import { Stage } from './demo-steps/stage.ts'
+import { Stopped } from './tutorials/ask.ts'
 import { findGround } from './tutorials/ground.ts'
 import { LANGUAGES, type Language, type Level, type Text } from './tutorials/level.ts'
 import { LEVELS } from './tutorials/levels.ts'
-import { playLevel, Stopped, type Speed } from './tutorials/play.ts'
+import { playLevel, type Speed } from './tutorials/play.ts'
 import { SAY, chooseLanguage, say, sayCommand, sayHeading, sayLeft } from './tutorials/say.ts'
 import { makePlace } from './tutorials/stage.ts'
 
@@ -84,8 +85,9 @@ try {
     }
   }
 } catch (error) {
+  if (error instanceof Stopped) say(`\n${SAY.cleaning[language]}`)
   // what a signal has ended fails, and is no news
-  if (!(error instanceof Stopped) && !stage.isEnding) process.exitCode = reportError(error, false)
+  else if (!stage.isEnding) process.exitCode = reportError(error, false)
 } finally {
   await stage.end()
 }

@@ -1,10 +1,12 @@
 /** Plays one level: shows each step, runs it, looks at the kernel, and takes everything back at the end. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { chalk, question } from 'zx'
+import { chalk } from 'zx'
 import { until } from '../../test/fixtures/glasspod-until.ts'
-import type { Language, Level, Step, Witness } from './level.ts'
+import { askLine, Stopped } from './ask.ts'
+import type { Language, Level, Step, Text, Witness } from './level.ts'
 import { SAY, say, sayCommand, sayFact, sayFault, sayHeading, sayLeft, sayOutput, sayText } from './say.ts'
 import type { Ended, Shell } from './shell.ts'
+import { SECOND_TERMINAL } from './stage.ts'
 import { makeWitness } from './witness.ts'
 
 /** How fast: who reads presses keys, a talk has pauses, a test has neither. */
@@ -17,23 +19,21 @@ export interface Player {
   speed: Speed
 }
 
-/** The reader wants to stop. */
-export class Stopped extends Error {}
-
 const AUTO_MS = 2500
 const CHECK_MS = 5000
 
 const ask = async (prompt: string): Promise<string> => {
-  const answer = (await question(chalk.dim(`${prompt} › `))).trim()
-  if (answer === 'q') throw new Stopped()
+  const answer = await askLine(chalk.dim(`${prompt} › `))
+  // the second is what a shell is left by
+  if (answer === 'q' || answer === 'exit') throw new Stopped()
   return answer
 }
 
 /** What is to be run: the step's command, another one, or nothing. */
-const choose = async ({ run }: Step, { speed, language }: Player): Promise<string | undefined> => {
+const choose = async ({ run }: Step, { speed, language }: Player, prompt: Text): Promise<string | undefined> => {
   if (speed === 'auto') await pause(AUTO_MS)
   if (speed !== 'interactive') return run
-  const answer = await ask(SAY.enter[language])
+  const answer = await ask(prompt[language])
   return answer === '' ? run : answer === 's' ? undefined : answer
 }
 
@@ -74,14 +74,13 @@ const playStep = async (step: Step, player: Player): Promise<boolean> => {
     sayLeft(lack, language)
     return true
   }
-  for (;;) {
-    const command = await choose(step, player)
+  for (let prompt: Text = SAY.enter; ; prompt = SAY.again) {
+    const command = await choose(step, player, prompt)
     if (command === undefined) return true
     const ended = await shell.run(command)
     sayOutput(ended.output)
     if (await isRight(step, ended, player)) return true
     if (speed !== 'interactive') return false
-    if ((await ask(SAY.again[language])) === 's') return true
   }
 }
 
@@ -96,12 +95,13 @@ const playQuestion = async ({ question: { ask: text, answer } }: Level, { langua
 
 /** @returns whether all checks held; the first that does not ends the level */
 export const playLevel = async (level: Level, player: Player, watch: boolean): Promise<boolean> => {
-  const { language } = player
+  const { language, directory } = player
   sayHeading(`${level.id}  ${level.title[language]}`)
   sayText(level.concept[language])
   if (watch) {
     say('')
     say(SAY.watch[language])
+    sayCommand(`. ${directory}/${SECOND_TERMINAL}`)
     sayCommand(level.watch)
   }
   for (const step of level.steps) if (!(await playStep(step, player))) return false

@@ -7,7 +7,10 @@ export const SAY = {
   play: { en: 'play one', zh: '开始一关' },
   enter: { en: 'Enter runs it; or type your own; s skips, q ends', zh: '回车执行；也可输入自己的命令；s 跳过，q 结束' },
   goOn: { en: 'Enter goes on', zh: '按回车继续' },
-  again: { en: 'try again: Enter runs it once more, s goes on all the same', zh: '再试一次：回车重新执行，s 直接继续' },
+  again: {
+    en: 'try again: Enter runs what is shown; or type your own; s goes on, q ends',
+    zh: '再试一次：回车执行上面的命令；也可输入自己的命令；s 直接继续，q 结束',
+  },
   mustFail: { en: 'this is meant to fail', zh: '这一步应当失败' },
   didNotFail: { en: 'it was expected to fail, and it did not', zh: '这一步本应失败，却成功了' },
   question: { en: 'A question', zh: '思考题' },

@@ -40,6 +40,7 @@ export class Shell {
   private text = ''
   private heard: () => void = () => undefined
   private last: Promise<unknown> = Promise.resolve()
+  private isEnding = false
 
   /** @param prefix put before the shell: a program that executes the rest of its arguments */
   constructor({
@@ -73,7 +74,7 @@ export class Shell {
     return this.child.pid ?? 0
   }
 
-  /** One after another, in the order of the calls. */
+  /** One after another, in the order of the calls. What is under way or asked for at the end has no result any more. */
   run(command: string): Promise<Ended> {
     const ended = this.last.then(() => this.runNow(command))
     this.last = ended
@@ -84,6 +85,7 @@ export class Shell {
     const end = new RegExp(`([^]*?)\\n?${this.token} (\\d+)\\n`)
     this.child.stdin.write(`${command}\nprintf '\\n%s %s\\n' ${this.token} $?\n`)
     for (;;) {
+      if (this.isEnding) return new Promise(() => undefined)
       const [all, output = '', code] = end.exec(this.text) ?? []
       if (all !== undefined) {
         this.text = this.text.slice(all.length)
@@ -96,6 +98,7 @@ export class Shell {
 
   /** Ends everything that was started in it, wherever it is by now. @returns the pids that did not end */
   async end(): Promise<number[]> {
+    this.isEnding = true
     this.child.stdin.end()
     for (let tries = 0; tries < TRIES; tries += 1) {
       const left = findMarked(this.mark)

@@ -20,6 +20,9 @@ const BIN = new URL('../../bin/glasspod', import.meta.url).pathname
 /** The plugins, as CNI_PATH wants them. */
 const PLUGINS = new URL('../cni', import.meta.url).pathname
 
+/** Read by a shell in a second terminal, it is where the level is: in its directory, with its glasspod, and knows its shell. */
+export const SECOND_TERMINAL = 'second-terminal'
+
 export interface Place {
   directory: string
   shell: Shell
@@ -136,5 +139,10 @@ export const makePlace = async (
     cgroup = prepareGround(ground, shell.pid, basename(directory))
     await shell.run(`CGROUP=${cgroup}; export CGROUP`)
   }
+  writeFileSync(
+    `${directory}/${SECOND_TERMINAL}`,
+    `cd ${directory}\nexport GLASSPOD_ROOT=$PWD/root PATH=$PWD/bin:$PATH:/usr/sbin:/sbin shell=${shell.pid}\n`,
+    { mode: 0o644 },
+  )
   return { directory, shell }
 }

@@ -1,6 +1,7 @@
 /** Every level of the tutorials is played, to its end and clean; and a check that fails is red. */
 import {
   chmodSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -9,6 +10,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
+import { dirname } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, describe, expect, test } from 'vitest'
 import { parseCgroupMount } from '../../runtime/rootless/cgroup-delegation.ts'
@@ -33,6 +35,44 @@ const learn = async (args: readonly string[], env: Record<string, string> = {}) 
   return { exitCode, stdout, stderr }
 }
 
+/** As `watch` runs it, once, in a shell that was started elsewhere. */
+const watchOnce = async (printed: string) => {
+  const script = `watch() { shift 2; sh -c "$*"; }\n${printed}`
+  const { exitCode, stdout, stderr } = await execa('sh', ['-c', script], {
+    cwd: '/',
+    env: { PATH: process.env['PATH'] ?? '', HOME: work },
+    extendEnv: false,
+    reject: false,
+    stdin: 'ignore',
+  })
+  return { exitCode, stdout, stderr }
+}
+
+/** Plays with --watch, and asks after each check, until there is an answer, what a second terminal would see. */
+const playWatched = async (id: string) => {
+  const child = execa(process.execPath, [BIN, 'learn', '--ci', '--watch', '--lang', 'en', id], {
+    env: { NO_COLOR: '1', TMPDIR: work },
+    reject: false,
+    stdin: 'ignore',
+  })
+  let seen = ''
+  let watching = Promise.resolve('')
+  const looks: object[] = []
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    seen += text
+    const [, source = '', command = ''] = /^\$ (\. .*)\n\$ (watch .*)$/m.exec(seen) ?? []
+    if (!text.includes('✔')) return
+    watching = watching.then(async (shown) => {
+      if (shown !== '') return shown
+      const look = await watchOnce(`${source}\n${command}`)
+      looks.push(look)
+      return look.exitCode === 0 && look.stderr === '' ? look.stdout : ''
+    })
+  })
+  const { exitCode, stdout, stderr } = await child
+  return { exitCode, stdout, stderr, shown: await watching, looks }
+}
+
 const places = () => readdirSync(work).filter((name) => name.startsWith('gp-learn-'))
 
 /** Root's system user is given one; an ordinary user may have none to give. */
@@ -51,7 +91,7 @@ describe('each level holds to its last check', () => {
   test.for(LEVELS.map(({ id, name }) => [id, name] as const))('%s %s', async ([id], { skip }) => {
     const level = LEVELS.find((candidate) => candidate.id === id)
     skip(level?.cgroup === 'needed' && !canHaveCgroup(), 'missing capability: a delegated cgroup')
-    const { exitCode, stdout, stderr } = await learn(['--ci', '--lang', 'en', id])
+    const { exitCode, stdout, stderr, shown, looks } = await playWatched(id)
     expect({ exitCode, stderr, faults: stdout.split('\n').filter((line) => line.startsWith('✘')) }).toEqual({
       exitCode: 0,
       stderr: '',
@@ -62,6 +102,7 @@ describe('each level holds to its last check', () => {
     expect(linesWith('–')).toHaveLength(left.length)
     expect(linesWith('✔')).toHaveLength((level?.steps.length ?? 0) - left.length)
     expect(places()).toEqual([])
+    expect(shown, `a second terminal sees ${JSON.stringify(looks)}`).not.toBe('')
   })
 })
 
@@ -107,6 +148,19 @@ describe('the languages', () => {
     expect(stdout).toContain('写时复制')
     expect(stdout.split('\n').filter((line) => line.startsWith('✔'))).toHaveLength(LEVELS[3]?.steps.length ?? 0)
   })
+})
+
+test('where bin/ and dist/ alone were copied, it is said what is missing', async () => {
+  const [checkout, copy] = [dirname(dirname(BIN)), `${work}/copy`]
+  for (const part of ['bin', 'dist']) cpSync(`${checkout}/${part}`, `${copy}/${part}`, { recursive: true })
+  const { exitCode, stderr } = await execa(process.execPath, [`${copy}/bin/glasspod`, 'learn'], { reject: false })
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 125,
+    stderr: expect.stringMatching(
+      /^error: the tutorials need zx, a package of npm {3}\[learn\.program\]\n found .*\n try {4}scripts\/setup/,
+    ) as string,
+  })
+  rmSync(copy, { recursive: true })
 })
 
 test('a level that is none is an error that says what there is', async () => {

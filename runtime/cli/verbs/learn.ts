@@ -1,10 +1,24 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { Failure } from '../../errors.ts'
 import { defineVerb } from '../verb.ts'
 
 /** The tutorials are a program of their own, beside this one: zx takes longer to load than all of this. */
 const PROGRAM = `${__dirname}/scripts/learn.mjs`
+
+/** A development dependency: where bin/ and dist/ alone were copied, it is not there. */
+const requireZx = (): void => {
+  try {
+    createRequire(PROGRAM).resolve('zx')
+  } catch {
+    throw new Failure('the tutorials need zx, a package of npm', {
+      id: 'learn.program',
+      found: `no node_modules/zx in a directory above ${PROGRAM}`,
+      try: 'scripts/setup  # in a checkout of glasspod, whose bin/glasspod then has it',
+    })
+  }
+}
 
 /** Started by root, the system user plays: a level that passes by being root would teach nothing. */
 const becomeOrdinary = async (): Promise<void> => {
@@ -39,11 +53,12 @@ export const verb = defineVerb({
   },
   operands: { usage: '[LEVEL...]', min: 0, max: Infinity },
   example: 'glasspod learn 04',
-  exitCodes: { '0': 'all checks held', '1': 'one did not', '125': 'glasspod could not do it' },
+  exitCodes: { '0': 'all checks held', '1': 'one did not', '125': 'glasspod could not do it', '130': 'left by Ctrl-C' },
   async run({ options, operands }) {
     if (!existsSync(PROGRAM))
       throw new Failure(`${PROGRAM} is missing`, { id: 'learn.program', try: 'scripts/setup, or npm run build' })
     await becomeOrdinary()
+    requireZx()
     const { NODE_EXTRA_CA_CERTS: _slow, ...env } = process.env
     const flags = (['auto', 'ci', 'watch'] as const).flatMap((name) => (options[name] ? [`--${name}`] : []))
     const language = options.lang === undefined ? [] : ['--lang', options.lang]

@@ -8,7 +8,7 @@ export const level: Level = {
     en: 'A container is not a thing of its own in the kernel. It is a process, of which some things were made to look different: what it can name, what it may do, how much it may use. All of that can be read in /proc.',
     zh: '内核里并没有“容器”这种东西。容器就是一个进程，只是它看得见的名字、被允许做的事、可以使用的资源都被换了一副样子。这一切都能在 /proc 里读到。',
   },
-  watch: "watch -n 1 'ps -o pid,ppid,comm --ppid $(pgrep -n sh)'",
+  watch: "watch -n 1 'ps -o pid,ppid,comm --ppid $shell'",
   image: 'stored',
   steps: [
     {

@@ -8,7 +8,7 @@ export const level: Level = {
     en: 'chroot(2) changes one thing: where a process begins to look up names that start with a slash. It is the oldest part of what people call a container, and no wall at all. This level builds a jail and leaves it.',
     zh: 'chroot(2) 只改变一件事：进程从哪里开始解析以斜杠开头的路径。它是人们所说的“容器”里最古老的部分，却根本不是一堵墙。这一关先造一个牢笼，再走出来。',
   },
-  watch: "watch -n 1 'for p in $(pgrep -x busybox); do readlink /proc/$p/root; done'",
+  watch: "watch -n 1 'readlink /proc/$(pgrep -n -P $shell -x sleep)/root'",
   image: 'stored',
   steps: [
     {

@@ -10,7 +10,7 @@ export const level: Level = {
     en: 'A mount namespace is a list of mounts: what is mounted where. A process with a list of its own can mount without anybody seeing it, and can throw the host’s tree out of its list. That is what makes a root file system a wall.',
     zh: '挂载命名空间就是一张挂载列表：什么挂在哪里。拥有自己列表的进程可以随意挂载而不被别人看见，还能把宿主机的目录树整个从列表里扔出去。正因如此，根文件系统才成了一堵墙。',
   },
-  watch: "watch -n 1 'cat /proc/$(pgrep -n -x sleep)/mountinfo | cut -c 1-78'",
+  watch: "watch -n 1 'cat /proc/$(pgrep -n -P $shell -x sleep)/mountinfo | cut -c 1-78'",
   image: 'stored',
   steps: [
     {

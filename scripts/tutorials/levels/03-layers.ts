@@ -103,6 +103,16 @@ export const level: Level = {
         zh: '容器的 upper 目录是 $GLASSPOD_ROOT/containers/ID/upper。',
       },
     },
+    {
+      say: { en: 'And the call that laid them over each other:', zh: '把它们叠在一起的那个调用：' },
+      run: 'glasspod explain run --network none $IMAGE true | grep -A 9 "rootfs.overlay"',
+      check: (see) => /mount\("overlay"/.test(see.output) && /lowerdir=/.test(see.output),
+      fact: {
+        en: 'one mount(2): the layers after lowerdir=, the container’s own after upperdir=',
+        zh: '一次 mount(2)：各层写在 lowerdir= 后面，容器自己的那层写在 upperdir= 后面',
+      },
+      nearly: { en: 'The step is called rootfs.overlay.', zh: '这一步名为 rootfs.overlay。' },
+    },
   ],
   question: {
     ask: {

@@ -79,8 +79,10 @@ export const level: Level = {
         zh: '来自外面的 SIGKILL 是例外。1 号一死，整个命名空间也就结束了。',
       },
       run: 'kill -KILL $one\nwait $outer\necho "unshare ended with $?"',
-      check: async (see) =>
-        see.status(await see.pid('one'), 'Name') === '' && zombiesOf(see, await see.pid('one')).length === 0,
+      check: async (see) => {
+        const one = await see.pid('one')
+        return one > 0 && see.status(one, 'Name') === '' && zombiesOf(see, one).length === 0
+      },
       fact: { en: 'process 1 is gone, and its zombie with it', zh: '1 号进程没了，它的僵尸也随之消失' },
       nearly: { en: 'kill -KILL should end it.', zh: 'kill -KILL 应当能结束它。' },
     },

@@ -144,6 +144,19 @@ export const level: Level = {
       },
       nearly: { en: 'box should be the pid of the container’s process.', zh: 'box 应当是容器进程的 pid。' },
     },
+    {
+      say: {
+        en: 'Where did the container get its map? Not from run: all containers of a user are in one user namespace, which is made before the first.',
+        zh: '容器的映射表从哪里来？不是 run 建的：一个用户的所有容器同处一个用户命名空间，它在第一个容器之前就建好了。',
+      },
+      run: 'glasspod explain rootless | grep -A 9 "node.holder"',
+      check: (see) => /unshare --user --map-root-user --map-auto/.test(see.output),
+      fact: {
+        en: 'the command from above, with --map-auto; the holder stays in it, so that it lives',
+        zh: '就是上面那条带 --map-auto 的命令；holder 留在里面，好让它活着',
+      },
+      nearly: { en: 'The step is called node.holder.', zh: '这一步名为 node.holder。' },
+    },
   ],
   question: {
     ask: {

@@ -32,7 +32,7 @@ export const level: Level = {
     en: 'Namespaces say what a process sees, cgroups what it may use. A cgroup is a directory of the cgroup2 filesystem: mkdir makes one, a write to cgroup.procs moves a process into it, children are born where their parent is. Controllers, for memory, cpu, pids, put files with limits into it. One directory of the tree was delegated to you: $CGROUP.',
     zh: '命名空间决定进程看得见什么，cgroup 决定它能用多少。一个 cgroup 就是 cgroup2 文件系统里的一个目录：mkdir 创建，往 cgroup.procs 里写就把进程移进去，子进程则生在父进程所在之处。memory、cpu、pids 等控制器在目录里放上各种限额文件。这棵树里有一个目录委派（delegate）给了你：$CGROUP。',
   },
-  watch: "watch -n 1 'cat /proc/pressure/cpu; grep ^0:: /proc/$(pgrep -n -x sleep)/cgroup'",
+  watch: "watch -n 1 'cat /proc/pressure/cpu 2>/dev/null; grep ^0:: /proc/$(pgrep -n -x sleep)/cgroup'",
   cgroup: 'needed',
   image: 'stored',
   steps: [
@@ -131,7 +131,10 @@ export const level: Level = {
         zh: '再把它们全部结束，冻结着也一样。不用列 PID，也就不怕有进程正在 fork 而漏网。',
       },
       run: 'echo 1 >$CGROUP/busy/cgroup.kill\nuntil grep -q "populated 0" $CGROUP/busy/cgroup.events; do sleep 0.1; done\nrmdir $CGROUP/busy && ls -d $CGROUP/*/',
-      check: async (see) => !existsSync(`${await see.value('CGROUP')}/busy`),
+      check: async (see) => {
+        const cgroup = await see.value('CGROUP')
+        return cgroup !== '' && !existsSync(`${cgroup}/busy`)
+      },
       fact: { en: 'nobody is left, and the directory is gone', zh: '一个不剩，目录也没了' },
       nearly: {
         en: 'cgroup.kill should be written in $CGROUP/busy.',
@@ -229,7 +232,7 @@ export const level: Level = {
         zh: '收拾手工建的东西：先结束下面的所有进程，再从叶子往上 rmdir。',
       },
       run: 'echo 1 >$CGROUP/cgroup.kill\nuntil grep -q "populated 0" $CGROUP/cgroup.events; do sleep 0.1; done\nfind $CGROUP -mindepth 1 -depth -type d -exec rmdir {} +\ncat $CGROUP/cgroup.stat',
-      check: async (see) => (await readKey(see, 'cgroup.stat', 'nr_descendants')) === 0,
+      check: async (see) => parseFlat(await readFile(see, 'cgroup.stat'))['nr_descendants'] === 0,
       fact: { en: 'nr_descendants 0', zh: 'nr_descendants 为 0' },
       nearly: { en: 'All directories below $CGROUP should be gone.', zh: '$CGROUP 下面的目录应当一个不剩。' },
     },

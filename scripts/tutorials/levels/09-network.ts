@@ -13,7 +13,7 @@ export const level: Level = {
     en: 'A network namespace has its own interfaces, addresses, routes, ports and firewall. A new one has nothing but a loopback that is down. Virtual cables (veth) lead from one to another; a bridge is the switch that they are plugged into.',
     zh: '网络命名空间有自己的接口、地址、路由、端口和防火墙。新建的那个只有一个没启用的回环接口。虚拟网线（veth）把命名空间彼此连起来；网桥则是这些网线插进去的交换机。',
   },
-  watch: "watch -n 1 'nsenter -t $(pgrep -o -x sleep) -U -n --preserve-credentials ip -brief address'",
+  watch: "watch -n 1 'nsenter -t $(pgrep -o -P $shell -x sleep) -U -n --preserve-credentials ip -brief address'",
   image: 'stored',
   steps: [
     {

@@ -24,7 +24,7 @@ export const level: Level = {
     zh: '第 09 关用十几条命令做的事，容器运行时会交给插件去做。CNI（容器网络接口）规定了怎么调用插件：它就是一个程序；动作和容器信息放在环境变量里，网络配置从标准输入读入，结果或错误对象写到标准输出。仅此而已，所以拿 shell 当运行时也够了。',
   },
   watch:
-    "watch -n 1 'grep -r . leases; nsenter -t $(pgrep -o -x sleep) -U -n --preserve-credentials ip -brief address'",
+    "watch -n 1 'grep -r . leases; nsenter -t $(pgrep -o -P $shell -x sleep) -U -n --preserve-credentials ip -brief address'",
   image: 'stored',
   steps: [
     {

@@ -18,7 +18,10 @@ export const level: Level = {
         zh: 'pause 进程：自己的网络、IPC 和主机名，然后无事可做。',
       },
       run: 'unshare --map-root-user --net --ipc --uts sh -c \'hostname pod; ip link set lo up; exec sleep 1000\' & pause=$!\nuntil [ "$(cat /proc/$pause/comm)" = sleep ]; do :; done\nreadlink /proc/$pause/ns/net',
-      check: async (see) => see.namespace(await see.pid('pause'), 'net') !== see.namespace('self', 'net'),
+      check: async (see) => {
+        const net = see.namespace(await see.pid('pause'), 'net')
+        return net !== '' && net !== see.namespace('self', 'net')
+      },
       fact: { en: 'a network namespace with one process in it', zh: '一个只住着一个进程的网络命名空间' },
       nearly: {
         en: 'pause should be the sleep that holds the namespaces.',
@@ -119,6 +122,19 @@ export const level: Level = {
         /pause/.test(see.output),
       fact: { en: 'the network is the one that pause holds, before and after', zh: '前后都是 pause 握着的那个网络' },
       nearly: { en: 'Both numbers should be the same.', zh: '两个号码应当相同。' },
+    },
+    {
+      say: {
+        en: 'Your pause was a sleep of 1000 seconds. What does the one of glasspod do?',
+        zh: '你的 pause 是一个 1000 秒的 sleep。glasspod 的 pause 在做什么？',
+      },
+      run: 'glasspod explain pod create | grep -A 6 "pause.wait"',
+      check: (see) => /rt_sigtimedwait\(/.test(see.output),
+      fact: {
+        en: 'rt_sigtimedwait(2): it sleeps until somebody tells it to stop, and then exits',
+        zh: 'rt_sigtimedwait(2)：一直睡到有人叫它停下，然后退出',
+      },
+      nearly: { en: 'The step is called pause.wait.', zh: '这一步名为 pause.wait。' },
     },
   ],
   question: {

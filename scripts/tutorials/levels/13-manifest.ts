@@ -22,6 +22,9 @@ END`
 const FUNCTIONS = `field() { glasspod inspect level13-web | jq -r ".[0]$1"; }
 pod() { glasspod pod inspect \${2:-level13} | jq -r ".[0].$1"; }`
 
+/** What play did, in its order: pause, its network, the two containers. */
+const TOLD = /pod\.pause\n.*network\.attach\n.*container\.init\n.*container\.init\n/
+
 export const level: Level = {
   id: '13',
   name: 'manifest',
@@ -62,19 +65,20 @@ export const level: Level = {
     },
     {
       say: {
-        en: 'Now for real. First the sandbox, then the containers in its namespaces.',
-        zh: '现在动真格的：先是沙箱，然后是它命名空间里的容器。',
+        en: 'Now for real. First the sandbox, then the containers in its namespaces: --explain tells each step while it is made, here are four of them.',
+        zh: '现在动真格的：先是沙箱，然后是它命名空间里的容器。--explain 边做边讲每一步，这里挑出四步。',
       },
-      run: `${FUNCTIONS}\nglasspod play pod.yaml\npause=$(pod InfraPid); web=$(field .State.Pid); address=$(pod IP)\nreadlink /proc/$pause/ns/net /proc/$web/ns/net`,
+      run: `${FUNCTIONS}\nglasspod play --explain pod.yaml 2>told\ngrep -oE "^✔ [0-9]+ (pod.pause|network.attach|container.init)" told\npause=$(pod InfraPid); web=$(field .State.Pid); address=$(pod IP)\nreadlink /proc/$pause/ns/net /proc/$web/ns/net`,
       check: async (see) => {
         const [pause, web] = [await see.pid('pause'), await see.pid('web')]
-        return see.namespace(web, 'net') !== '' && see.namespace(web, 'net') === see.namespace(pause, 'net')
+        const net = see.namespace(web, 'net')
+        return net !== '' && net === see.namespace(pause, 'net') && TOLD.test(see.output)
       },
       fact: {
         en: 'the web server is in the network namespace that pause holds',
         zh: '网页服务器就在 pause 握着的网络命名空间里',
       },
-      nearly: { en: 'Both lines should be the same.', zh: '两行应当相同。' },
+      nearly: { en: 'The last two lines should be the same.', zh: '最后两行应当相同。' },
     },
     {
       say: {
@@ -128,7 +132,7 @@ echo $phase; glasspod down job.yaml >/dev/null`,
     {
       say: {
         en: 'Now pause alone is killed. Its containers run on, in namespaces that nobody can join by pause any more. A kubelet looks every second, ends them and makes a new sandbox; glasspod hears of it at once, by a pipe that pause held open, and does the same. They get SIGTERM and ten seconds, for process 1 without a handler drops it (level 04). (Descriptor 9 keeps the old namespace, or its number could be given to the next.)',
-        zh: '现在只杀掉 pause。容器照常运行，只是再也没人能通过 pause 加入这些命名空间。kubelet 每秒查看一次，会结束它们并重建沙箱；glasspod 靠 pause 一直开着的一个管道当场得知，也这样做。它们先收到 SIGTERM，有十秒的时间：没有处理函数的 1 号进程会丢掉它（见第 04 级）。（描述符 9 留住旧的命名空间，免得它的编号给了下一个。）',
+        zh: '现在只杀掉 pause。容器照常运行，只是再也没人能通过 pause 加入这些命名空间。kubelet 每秒查看一次，会结束它们并重建沙箱；glasspod 靠 pause 一直开着的一个管道当场得知，也这样做。它们先收到 SIGTERM，有十秒的时间：没有处理函数的 1 号进程会丢掉它（见第 04 关）。（描述符 9 留住旧的命名空间，免得它的编号给了下一个。）',
       },
       run: 'exec 9</proc/$pause/ns/net; old=$(readlink /proc/$pause/ns/net)\nkill -KILL $pause\nuntil third=$(field .State.Pid); [ $third -gt 0 ] && [ $third != $again ]; do sleep 0.1; done\nnext=$(pod InfraPid); echo "$old $(readlink /proc/$third/ns/net)"',
       check: async (see) => {

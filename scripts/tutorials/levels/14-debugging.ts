@@ -19,7 +19,7 @@ export const level: Level = {
     en: 'Who is at fault: the machine, the request, or the program? doctor answers for the machine. The exit code tells the other two apart: 125 to 127 come from the runtime, 128+n from a signal, everything else from the program, and then its log is where to read. explain, inspect and graph show what was asked for, and the kernel what became of it.',
     zh: '问题出在谁身上：机器、请求，还是程序？机器的事问 doctor。另外两者由退出码区分：125 到 127 来自运行时，128+n 来自信号，其余的都是程序自己的，这时要看它的日志。explain、inspect 和 graph 说明要求了什么，内核说明结果怎样。',
   },
-  watch: "watch -n 1 'ps -u $USER -o pid,stat,comm --sort -start_time | head -20'",
+  watch: "watch -n 1 'ps -u $(stat -c %u .) -o pid,stat,comm --sort -start_time | head -20'",
   image: 'stored',
   steps: [
     {

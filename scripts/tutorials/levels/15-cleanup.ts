@@ -31,7 +31,7 @@ export const level: Level = {
     en: 'Some of a container ends by itself: namespaces, and in them mounts, interfaces, routes and firewall rules, live as long as somebody holds them, and not a moment longer. The rest are names in some directory, and stay until they are deleted: files, leases, cgroups. Residue is either a holder that was forgotten or a name that nobody uses.',
     zh: '容器的一部分会自行消失：命名空间，连同里面的挂载、接口、路由和防火墙规则，有人占着就活着，没人占着就立刻消失。其余的都是某个目录里的名字，不删就一直在：文件、租约、cgroup。所谓残留，要么是一个被遗忘的占用者，要么是一个没人再用的名字。',
   },
-  watch: "watch -n 1 'lsns -t net; ls -l /proc/[0-9]*/fd 2>/dev/null | grep net:'",
+  watch: "watch -n 1 'lsns -t net; ls -l /proc/[0-9]*/fd 2>/dev/null | awk /net:/'",
   cgroup: 'wanted',
   image: 'stored',
   steps: [
@@ -139,7 +139,7 @@ export const level: Level = {
     {
       say: { en: 'So go where it is yours.', zh: '那就到它归你的地方去删。' },
       run: 'unshare --map-root-user --map-auto rm -rf theirs\nls -d theirs || echo gone',
-      check: (see) => !existsSync(`${see.directory}/theirs`),
+      check: (see) => !existsSync(`${see.directory}/theirs`) && /^gone$/m.test(see.output),
       fact: { en: 'gone: podman unshare is this command, too', zh: '没了：podman unshare 也就是这条命令' },
       nearly: { en: 'rm should run inside, with --map-auto.', zh: 'rm 应当在里面执行，并带上 --map-auto。' },
     },
@@ -170,10 +170,16 @@ export const level: Level = {
         zh: 'rm 按相反的顺序撤销 run 的各个步骤：先是占用者，然后是名字。',
       },
       run: 'glasspod rm -f --explain level15 2>&1 | grep "^✔" | cut -c 1-76\nls $GLASSPOD_ROOT/containers $GLASSPOD_ROOT/run/cni/glasspod | grep -v last',
-      check: async (see) =>
-        !existsSync(`${await see.value('GLASSPOD_ROOT')}/containers/${await see.value('id')}`) &&
-        !existsSync(`/proc/${await see.pid('box')}/ns/net`) &&
-        !/^10\./m.test(see.output),
+      check: async (see) => {
+        const [id, box] = [await see.value('id'), await see.pid('box')]
+        return (
+          id !== '' &&
+          box > 0 &&
+          !existsSync(`${await see.value('GLASSPOD_ROOT')}/containers/${id}`) &&
+          !existsSync(`/proc/${box}/ns/net`) &&
+          !/^10\./m.test(see.output)
+        )
+      },
       fact: { en: 'process, layer and lease are gone', zh: '进程、文件层和租约都没了' },
       nearly: { en: 'glasspod ps -a should not list level15 any more.', zh: 'glasspod ps -a 里不应再有 level15。' },
     },

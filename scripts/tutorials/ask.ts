@@ -1,0 +1,25 @@
+/** What the reader types at the prompt of a level: a line; or he leaves, by Ctrl-D in peace, by Ctrl-C as by a signal. */
+import { createInterface } from 'node:readline'
+
+/** The reader wants to stop. */
+export class Stopped extends Error {}
+
+/** The terminal hands Ctrl-C over as a key here: readline(3) has put it in raw mode. */
+export const askLine = (prompt: string): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const lines = createInterface({ input: process.stdin, output: process.stdout })
+    let isInterrupted = false
+    lines.once('SIGINT', () => {
+      isInterrupted = true
+      lines.close()
+      // whoever waits for an answer waits until the signal has ended this program
+      process.kill(process.pid, 'SIGINT')
+    })
+    lines.once('close', () => {
+      if (!isInterrupted) reject(new Stopped())
+    })
+    lines.question(prompt, (answer) => {
+      resolve(answer.trim())
+      lines.close()
+    })
+  })

@@ -80,10 +80,12 @@ export const sayLeft = (name: string, language: Language): void =>
   )
 
 const SHOWN = 14
-/** Long output is shown in part: the screen has 24 lines. */
+const INDENT = '  '
+/** Long output is shown in part: the screen has 24 lines. What is made for 80 columns keeps them. */
 export const sayOutput = (output: string): void => {
   if (output === '') return
   const lines = output.split('\n')
-  for (const line of lines.slice(0, SHOWN)) say(`  ${line}`)
+  const isWide = lines.map(widthOf).some((width) => width > 80 - INDENT.length && width <= 80)
+  for (const line of lines.slice(0, SHOWN)) say(`${isWide ? '' : INDENT}${line}`)
   if (lines.length > SHOWN) say(chalk.dim(`  … ${lines.length - SHOWN}`))
 }

@@ -73,6 +73,13 @@ const playWatched = async (id: string) => {
   return { exitCode, stdout, stderr, shown: await watching, looks }
 }
 
+/** Errors that were printed before a check where nothing was meant to fail. */
+const errorsOf = (stdout: string): string[] =>
+  stdout
+    .split(/^✔.*$/m)
+    .filter((part) => !part.includes('(this is meant to fail)'))
+    .flatMap((part) => part.match(/^ *(?:error|sh|jq|grep|cat|nsenter|unshare|glasspod): .*$/gm) ?? [])
+
 const places = () => readdirSync(work).filter((name) => name.startsWith('gp-learn-'))
 
 /** Root's system user is given one; an ordinary user may have none to give. */
@@ -102,6 +109,7 @@ describe('each level holds to its last check', () => {
     expect(linesWith('–')).toHaveLength(left.length)
     expect(linesWith('✔')).toHaveLength((level?.steps.length ?? 0) - left.length)
     expect(places()).toEqual([])
+    expect(errorsOf(stdout)).toEqual([])
     expect(shown, `a second terminal sees ${JSON.stringify(looks)}`).not.toBe('')
   })
 })

@@ -131,12 +131,13 @@ export const level: Level = {
     },
     {
       say: { en: 'The same in a container, as user 33 of it:', zh: '在容器里，以它的 33 号用户做同样的事：' },
-      run: 'glasspod run -d --name level6 --network none -u 33 $IMAGE sleep 1000\nbox=$(glasspod inspect level6 | jq ".[0].State.Pid")\ngrep "^Uid" /proc/$box/status\nglasspod ids level6 33',
+      run: 'glasspod run -d --name level6 --network none -u 33 $IMAGE sleep 1000\nbox=$(glasspod inspect level6 | jq ".[0].State.Pid")\ngrep "^Uid" /proc/$box/status\nglasspod ids 33',
       check: async (see) => {
         const box = await see.pid('box')
         const [, [, outside = 0] = []] = mapOf(see, box)
         const real = Number(see.status(box, 'Uid').split(/\s+/)[0])
-        return real === outside + 32 && mapOf(see, box).every(([, first]) => first !== 0)
+        const isTold = new RegExp(`^container 33 +user +33 +${real}$`, 'm').test(see.output)
+        return real === outside + 32 && isTold && mapOf(see, box).every(([, first]) => first !== 0)
       },
       fact: {
         en: '33 inside is the 33rd subordinate id; and no line of the map leads to the host’s 0',
@@ -149,7 +150,7 @@ export const level: Level = {
         en: 'Where did the container get its map? Not from run: all containers of a user are in one user namespace, which is made before the first.',
         zh: '容器的映射表从哪里来？不是 run 建的：一个用户的所有容器同处一个用户命名空间，它在第一个容器之前就建好了。',
       },
-      run: 'glasspod explain rootless | grep -A 9 "node.holder"',
+      run: 'glasspod explain rootless | grep -A 6 "node.holder"',
       check: (see) => /unshare --user --map-root-user --map-auto/.test(see.output),
       fact: {
         en: 'the command from above, with --map-auto; the holder stays in it, so that it lives',

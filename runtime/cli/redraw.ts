@@ -36,12 +36,18 @@ const every = async (show: (text: string) => void, read: () => Promise<string>):
 /** In a pipe, and where no `page` is wanted, one below the other. Ends by an error of `read`, or by a signal. */
 export const redraw = async (read: () => Promise<string>, page = true): Promise<never> => {
   if (!page || !isatty(STDOUT)) return every((text) => print(`${text}\n`), read)
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const)
     process.once(signal, () => {
       write(STDOUT, LEAVE)
       // and now by it: who waits for us sees how we ended
       process.kill(process.pid, signal)
     })
+  // Ctrl-Z: the shell, or what comes next in it, has its own screen
+  process.on('SIGTSTP', () => {
+    write(STDOUT, LEAVE)
+    process.kill(process.pid, 'SIGSTOP')
+  })
+  process.on('SIGCONT', () => write(STDOUT, ENTER))
   write(STDOUT, ENTER)
   try {
     return await every(draw, read)

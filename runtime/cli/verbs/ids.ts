@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { errnoOf, Failure, isFailure } from '../../errors.ts'
 import { type IdMaps, type IdRange, readIdMaps, readNodeMaps, toContainer, toHost } from '../../see/host/id-map.ts'
+import { quoteWord } from '../../spec/shell-words.ts'
 import type { Client } from '../client.ts'
 import { segment } from '../client.ts'
 import { print, printJson } from '../output.ts'
@@ -73,11 +74,11 @@ const statFile = (path: string): Owner | undefined => {
   } catch (error) {
     const errno = errnoOf(error) ?? String(error)
     if (errno === 'ENOENT' && !path.includes('/')) return undefined
-    if (errno !== 'EACCES') throw new Failure(`${path}: ${errno}`, { id: 'ids.file', try: `ls -ld ${path}` })
+    if (errno !== 'EACCES') throw new Failure(`${path}: ${errno}`, { id: 'ids.file', try: `ls -ld ${quoteWord(path)}` })
     throw new Failure(`${path}: EACCES (permission denied)`, {
       id: 'ids.file',
       why: 'who owns a file is told to those who may search every directory on the way to it',
-      try: `glasspod ids $(sudo stat --format=%u ${path})`,
+      try: `glasspod ids $(sudo stat --format=%u ${quoteWord(path)})`,
       see: 'path_resolution(7)',
     })
   }

@@ -81,11 +81,21 @@ export const sayLeft = (name: string, language: Language): void =>
 
 const SHOWN = 14
 const INDENT = '  '
-/** Long output is shown in part: the screen has 24 lines. What is made for 80 columns keeps them. */
+const TERMINAL = 80
+
+/** What is made for 80 columns, as explain is, gives of its longest padding what the indent takes. */
+export const indentLine = (line: string): string => {
+  const excess = widthOf(line) + INDENT.length - TERMINAL
+  const paddings = [...line.matchAll(/ {3,}|─{3,}/g)].sort((one, other) => other[0].length - one[0].length)
+  const [longest] = paddings
+  if (longest === undefined || excess <= 0 || excess > INDENT.length) return `${INDENT}${line}`
+  return `${INDENT}${line.slice(0, longest.index)}${line.slice(longest.index + excess)}`
+}
+
+/** Long output is shown in part: the screen has 24 lines. */
 export const sayOutput = (output: string): void => {
   if (output === '') return
   const lines = output.split('\n')
-  const isWide = lines.map(widthOf).some((width) => width > 80 - INDENT.length && width <= 80)
-  for (const line of lines.slice(0, SHOWN)) say(`${isWide ? '' : INDENT}${line}`)
-  if (lines.length > SHOWN) say(chalk.dim(`  … ${lines.length - SHOWN}`))
+  for (const line of lines.slice(0, SHOWN)) say(indentLine(line))
+  if (lines.length > SHOWN) say(chalk.dim(`${INDENT}… ${lines.length - SHOWN}`))
 }

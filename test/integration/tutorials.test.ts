@@ -110,6 +110,10 @@ describe('each level holds to its last check', () => {
     expect(linesWith('✔')).toHaveLength((level?.steps.length ?? 0) - left.length)
     expect(places()).toEqual([])
     expect(errorsOf(stdout)).toEqual([])
+    // the terminal has 80, and what is made for it is indented by two
+    expect(stdout.split('\n').filter((line) => / {3}|─{3}/.test(line) && [81, 82].includes([...line].length))).toEqual(
+      [],
+    )
     expect(shown, `a second terminal sees ${JSON.stringify(looks)}`).not.toBe('')
   })
 })

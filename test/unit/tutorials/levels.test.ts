@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { LANGUAGES, type Level, type Step, type Text, type Witness } from '../../../scripts/tutorials/level.ts'
 import { LEVELS } from '../../../scripts/tutorials/levels.ts'
-import { SAY, chooseLanguage, wrapText } from '../../../scripts/tutorials/say.ts'
+import { SAY, chooseLanguage, indentLine, wrapText } from '../../../scripts/tutorials/say.ts'
 
 const textsOf = (value: unknown): Text[] => {
   if (typeof value !== 'object' || value === null) return []
@@ -115,6 +115,18 @@ describe('wrapText', () => {
     expect(wrapText('one two three', '', 8)).toEqual(['one two', 'three'])
     expect(wrapText('命名空间，进程。', '', 8)).toEqual(['命名空', '间，进', '程。'])
     expect(wrapText('必须 fork。再', '', 10)).toEqual(['必须', 'fork。再'])
+  })
+})
+
+describe('indentLine', () => {
+  it('takes from the padding of a line that is as wide as the terminal, and leaves what is wider', () => {
+    const wide = `11.86 process.descriptors${' '.repeat(41)}close_range(2)`
+    expect(wide).toHaveLength(80)
+    expect(indentLine(wide)).toBe(`  11.86 process.descriptors${' '.repeat(39)}close_range(2)`)
+    expect(indentLine(`── program ${'─'.repeat(69)}`)).toBe(`  ── program ${'─'.repeat(67)}`)
+    expect(indentLine('x'.repeat(80))).toBe(`  ${'x'.repeat(80)}`)
+    expect(indentLine('a   b')).toBe('  a   b')
+    expect(indentLine(wide + ' '.repeat(9))).toBe(`  ${wide}${' '.repeat(9)}`)
   })
 })
 

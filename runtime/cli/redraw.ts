@@ -1,6 +1,7 @@
 /** A page that is drawn anew every second until a signal ends it: on the other screen of the terminal (console_codes(4), xterm's). */
 import { isatty } from 'node:tty'
-import { STDOUT, print, write } from './output.ts'
+import { STDOUT, print, readColumns, write } from './output.ts'
+import { widthOf } from './table.ts'
 
 /** To the other screen, and the cursor away. */
 const ENTER = '\x1b[?1049h\x1b[?25l'
@@ -13,16 +14,40 @@ const INTERVAL_MS = 1000
 /** As many as a terminal has where it does not know its size. */
 const ROWS = 24
 
-/** As many lines as there are rows: more would scroll, and each page would leave its head above the next. */
-export const cutPage = (text: string, rows: number): string[] => {
+/** The rows that a terminal breaks it into. */
+const heightOf = (line: string, columns: number): number => Math.max(1, Math.ceil(widthOf(line) / columns))
+
+const countFitting = (lines: readonly string[], rows: number, columns: number): number => {
+  let left = rows
+  const end = lines.findIndex((line) => (left -= heightOf(line, columns)) < 0)
+  return end < 0 ? lines.length : end
+}
+
+/** As many lines as there are rows for: more would scroll, and each page would leave its head above the next. */
+export const cutPage = (text: string, rows: number, columns: number): string[] => {
   const lines = text.split('\n')
-  return lines.length <= rows ? lines : [...lines.slice(0, rows - 1), `… ${lines.length - rows + 1} more lines`]
+  if (countFitting(lines, rows, columns) === lines.length) return lines
+  const shown = countFitting(lines, rows - 1, columns)
+  const more = lines.length - shown
+  return [...lines.slice(0, shown), `… ${more} more line${more === 1 ? '' : 's'}`]
+}
+
+/** Behind a letter in the last column nothing is cleared: that would take the letter. */
+const clearBehind = (line: string, columns: number): string => {
+  const width = widthOf(line)
+  return width > 0 && width % columns === 0 ? line : line + CLEAR_LINE
 }
 
 const draw = (text: string): void => {
-  const lines = cutPage(text, process.stdout.rows || ROWS)
+  const rows = process.stdout.rows || ROWS
+  const columns = readColumns(STDOUT) ?? Infinity
+  const lines = cutPage(text, rows, columns)
+  const isFull = lines.reduce((height, line) => height + heightOf(line, columns), 0) >= rows
   // line over line, without clearing first: nothing flickers
-  write(STDOUT, HOME + lines.map((line) => line + CLEAR_LINE).join('\r\n') + CLEAR_BELOW)
+  write(
+    STDOUT,
+    HOME + lines.map((line) => clearBehind(line, columns)).join('\r\n') + (isFull ? '' : `\r\n${CLEAR_BELOW}`),
+  )
 }
 
 const every = async (show: (text: string) => void, read: () => Promise<string>): Promise<never> => {

@@ -5,7 +5,8 @@ const COLOUR = /\x1b\[\d+m/g
 // eslint-disable-next-line no-control-regex -- what would move the cursor or start a sequence
 const CONTROL = /[\x00-\x1f\x7f-\x9f]/g
 
-const widthOf = (cell: string) => cell.replaceAll(COLOUR, '').length
+/** Columns of the terminal that it takes. */
+export const widthOf = (cell: string) => cell.replaceAll(COLOUR, '').length
 
 type Row = readonly string[]
 

@@ -215,8 +215,16 @@ describe('as text', () => {
 
 describe('watched', () => {
   it('has as many lines as the terminal has rows, and says how many there are more', () => {
-    expect(cutPage('1\n2\n3', 3)).toEqual(['1', '2', '3'])
-    expect(cutPage('1\n2\n3\n4', 3)).toEqual(['1', '2', '… 2 more lines'])
+    expect(cutPage('1\n2\n3', 3, 80)).toEqual(['1', '2', '3'])
+    expect(cutPage('1\n2\n3\n4', 3, 80)).toEqual(['1', '2', '… 2 more lines'])
+  })
+
+  it('of a page with lines that the terminal breaks: each takes the rows that it needs, colours none', () => {
+    const wide = `\x1b[36m${'w'.repeat(81)}\x1b[0m`
+    expect(cutPage(`1\n${wide}`, 3, 80)).toEqual(['1', wide])
+    expect(cutPage(`1\n${wide}\n4`, 3, 80)).toEqual(['1', '… 2 more lines'])
+    expect(cutPage(`${'x'.repeat(80)}\n2\n3`, 3, 80)).toHaveLength(3)
+    expect(cutPage('y'.repeat(300), 3, 80)).toEqual(['… 1 more line'])
   })
 })
 

@@ -1,7 +1,7 @@
 /** `glasspod ids` and `glasspod inspect namespaces` against what the kernel and the file system say. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeRoot } from '../fixtures/glasspod.ts'
 import { until } from '../fixtures/glasspod-until.ts'
@@ -76,6 +76,12 @@ describe('ids', () => {
       chmodSync(cwd, 0o755)
       expect(await ask('web')).toMatchObject({ container: 33 })
       for (const word of ['./web', 'lonely']) expect(await ask(word)).toMatchObject({ host: process.getuid?.() })
+      // one that leads to itself can be looked at by nobody (ELOOP)
+      rmSync(`${cwd}/web`, { recursive: true })
+      for (const name of ['web', 'lost']) symlinkSync(name, `${cwd}/${name}`)
+      expect(await ask('web')).toMatchObject({ container: 33 })
+      for (const word of ['./web', 'lost'])
+        expect((await test.glasspod(['ids', word], { cwd })).stderr).toMatch(`error: ${word}: ELOOP`)
     } finally {
       rmSync(cwd, { recursive: true })
     }

@@ -68,14 +68,16 @@ interface Owner {
   gid: number
 }
 
-const statFile = (path: string): Owner | undefined => {
+/** Undefined: there is none; a failure: there is one that cannot be looked at, which is nobody's matter if a container is meant. */
+const statFile = (path: string): Owner | Failure | undefined => {
   try {
     return statSync(path)
   } catch (error) {
     const errno = errnoOf(error) ?? String(error)
     if (errno === 'ENOENT' && !path.includes('/')) return undefined
-    if (errno !== 'EACCES') throw new Failure(`${path}: ${errno}`, { id: 'ids.file', try: `ls -ld ${quoteWord(path)}` })
-    throw new Failure(`${path}: EACCES (permission denied)`, {
+    if (errno !== 'EACCES')
+      return new Failure(`${path}: ${errno}`, { id: 'ids.file', try: `ls -ld ${quoteWord(path)}` })
+    return new Failure(`${path}: EACCES (permission denied)`, {
       id: 'ids.file',
       why: 'who owns a file is told to those who may search every directory on the way to it',
       try: `glasspod ids $(sudo stat --format=%u ${quoteWord(path)})`,
@@ -106,9 +108,10 @@ const askContainer = async (name: string, client: Client): Promise<Pair[] | unde
 }
 
 /** A container first, as with the other verbs: a file of the same name is ./NAME. */
-const askWord = async (word: string, file: Owner | undefined, client: Client | undefined, maps: IdMaps) => {
+const askWord = async (word: string, file: Owner | Failure | undefined, client: Client | undefined, maps: IdMaps) => {
   const container = client === undefined || word.includes('/') ? undefined : await askContainer(word, client)
   if (container !== undefined) return container
+  if (isFailure(file)) throw file
   if (file !== undefined) return fromHost({ user: file.uid, group: file.gid }, word, maps)
   const unknown = client === undefined ? 'no agent runs that could know a container of that name' : 'no container'
   throw new Failure(`${word} is no id, no file, and ${unknown}`, {

@@ -76,15 +76,17 @@ describe('graph', () => {
     expect(text).toContain('server')
   })
 
-  it('has what people call their processes as text, and as nothing else', async () => {
+  it('has what people call their processes as text, and as nothing else [needs a delegated cgroup]', async ({
+    skip,
+  }) => {
+    skip(!graph.cgroup.available, 'missing capability: a delegated cgroup')
     const comm = '</b>"--><'
     const script = `printf %s '${comm}' >/proc/self/comm; sleep 1000; true`
     await test.ok(['run', '-d', '--network', 'none', '--name', 'odd', test.image, 'sh', '-c', script])
-    if (graph.cgroup.available)
-      await until('it is called so', async () => (await test.ok(['graph', 'odd'])).includes(comm))
+    await until('it is called so', async () => (await test.ok(['graph', 'odd'])).includes(comm))
     const page = await test.ok(['graph', '--format', 'html', 'odd'])
     expect(page).not.toContain(comm)
-    expect(page.includes('&lt;/b&gt;"--&gt;&lt;')).toBe(graph.cgroup.available)
+    expect(page).toContain('&lt;/b&gt;"--&gt;&lt;')
     await test.ok(['rm', '-f', 'odd'])
   })
 

@@ -10,6 +10,7 @@ import {
   chmodSync,
   writeFileSync,
 } from 'node:fs'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -278,6 +279,35 @@ test('what fails half-way leaves nothing: a second pod of the file that cannot s
   expect(await root.ok(['ps', '-aq'])).toBe('')
   expect(readdirSync(shared).filter((name) => name.startsWith('back'))).toEqual([])
   await expectNoResidue(root.dir, before)
+})
+
+test('what fails half-way leaves a hostPath of its making that another pod has mounted by then', async () => {
+  // makes the lock of the addresses, and leaves it
+  const before = manifest('before', [{ name: 'main', command: SLEEP }])
+  await played(before)
+  await down(before, ['-t', '0'])
+  // while it is held, a pod waits for its address
+  const holder = spawn('flock', [`${root.dir}/run/cni/lock`, 'sh', '-c', 'echo held; cat'])
+  await once(holder.stdout, 'data')
+  const volumes = ['taken', 'unused'].map((name) => ({
+    name,
+    hostPath: { path: `${shared}/${name}`, type: 'DirectoryOrCreate' },
+  }))
+  const failing = play(manifest('fails', [{ name: 'main', command: ['/no/such/program'] }], { volumes }))
+  try {
+    await until('both are made', () => volumes.every(({ hostPath }) => existsSync(hostPath.path)))
+    await root.ok([
+      ...['run', '-d', '--name', 'taker', '--network', 'none', '-v', `${shared}/taken:/taken`],
+      ...[root.image, ...SLEEP],
+    ])
+  } finally {
+    holder.stdin.end()
+  }
+  expect((await failing).exitCode).toBeGreaterThan(0)
+  expect(readdirSync(shared).filter((name) => ['taken', 'unused'].includes(name))).toEqual(['taken'])
+  await root.ok(['exec', 'taker', 'touch', '/taken/file'])
+  expect(readdirSync(`${shared}/taken`)).toEqual(['file'])
+  await root.ok(['rm', '-f', 'taker'])
 })
 
 test.each([

@@ -17,7 +17,7 @@ import {
   type Problems,
 } from './node.ts'
 import { readQuantity } from './quantity.ts'
-import { REFUSED_IN_CONTAINER } from './refused.ts'
+import { REFUSED_IN_CONTAINER, refusedResource } from './refused.ts'
 import { formatSecurityOptions, formatUser, readContainerSecurity, type PodSecurity } from './security.ts'
 import { readAbsolute } from './volumes.ts'
 
@@ -86,20 +86,31 @@ const readMount = (node: Node, problems: Problems): Mount | undefined => {
 }
 
 const AMOUNTS = { cpu: readQuantity(1e9, 'write 500m or 1.5'), memory: readQuantity(1, 'write 64Mi or 128M') }
-const NO_AMOUNT = { 'ephemeral-storage': 'nothing limits a disk here' }
-const readResources = fields(
-  { limits: fields(AMOUNTS, NO_AMOUNT), requests: fields(AMOUNTS, NO_AMOUNT) },
-  { claims: 'there is no scheduler' },
-)
+const readAmounts = fields(AMOUNTS, refusedResource)
+const readBoth = fields({ limits: readAmounts, requests: readAmounts }, { claims: 'there is no scheduler' })
 
-/** As a kubelet does: what is asked for is a share of a busy processor, and memory that others do not take first. */
-const planLimits = ({ limits = {}, requests = {} }: NonNullable<ReturnType<typeof readResources>>): Limits => ({
-  ...(limits.cpu ? { NanoCpus: limits.cpu } : {}),
-  // A limit is the whole of it: a pod of Kubernetes has no swap.
-  ...(limits.memory ? { Memory: limits.memory, MemorySwap: limits.memory } : {}),
-  ...(requests.cpu ? { CpuShares: Math.max(2, Math.floor((requests.cpu * 1024) / 1e9)) } : {}),
-  ...(requests.memory ? { MemoryReservation: requests.memory } : {}),
-})
+const readResources = (node: Node, problems: Problems) => {
+  const found = readBoth(node, problems)
+  for (const name of ['cpu', 'memory'] as const)
+    if ((found?.requests?.[name] ?? 0) > (found?.limits?.[name] ?? Infinity))
+      problems.add(node, `requests.${name} is more than limits.${name}`)
+  return found
+}
+
+/**
+ * As a kubelet does: what is asked for is a share of a busy processor, and memory that others do not take first. A limit of
+ * processors alone asks for as many (kubernetes.io/docs: Resource Management).
+ */
+const planLimits = ({ limits = {}, requests = {} }: NonNullable<ReturnType<typeof readBoth>>): Limits => {
+  const asked = requests.cpu ?? limits.cpu
+  return {
+    ...(limits.cpu ? { NanoCpus: limits.cpu } : {}),
+    // A limit is the whole of it: a pod of Kubernetes has no swap.
+    ...(limits.memory ? { Memory: limits.memory, MemorySwap: limits.memory } : {}),
+    ...(asked ? { CpuShares: Math.max(2, Math.floor((asked * 1024) / 1e9)) } : {}),
+    ...(requests.memory ? { MemoryReservation: requests.memory } : {}),
+  }
+}
 
 const CONTAINER = {
   name: readLabel,

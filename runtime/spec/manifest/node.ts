@@ -130,19 +130,26 @@ export interface FieldTable {
 }
 export type FieldsOf<T extends FieldTable> = { [K in keyof T]?: Exclude<ReturnType<T[K]>, undefined> }
 
-/** `refused`: fields that Kubernetes has, each with the reason why it is not had here. */
+/** Why a field that Kubernetes has is not had here; undefined where Kubernetes has none of that name. */
+type Refused = Readonly<Record<string, string>> | ((name: string) => string | undefined)
+
+const reasonOf = (refused: Refused, name: string): string | undefined =>
+  typeof refused === 'function' ? refused(name) : Object.hasOwn(refused, name) ? refused[name] : undefined
+
 export const fields =
-  <T extends FieldTable>(table: T, refused: Readonly<Record<string, string>> = {}): Reader<FieldsOf<T>> =>
+  <T extends FieldTable>(table: T, refused: Refused = {}): Reader<FieldsOf<T>> =>
   (node, problems) => {
     if (node.kind !== 'map') return wrong(node, problems, 'a mapping')
     const values: Record<string, unknown> = {}
     for (const [name, item] of node.entries) {
       if (item.kind === 'scalar' && item.value === null) continue
-      const reason = Object.hasOwn(refused, name) ? refused[name] : undefined
       if (Object.hasOwn(table, name)) {
         const value = table[name]?.(item, problems)
         if (value !== undefined) values[name] = value
-      } else problems.add(item, reason === undefined ? 'unknown field' : `not supported yet: ${reason}`)
+        continue
+      }
+      const reason = reasonOf(refused, name)
+      problems.add(item, reason === undefined ? 'unknown field' : `not supported yet: ${reason}`)
     }
     return values as FieldsOf<T>
   }

@@ -46,6 +46,16 @@ export const REFUSED_IN_CONTAINER = {
   volumeDevices: 'block devices of the host cannot be had',
 }
 
+/** A name with a domain, which the plugin of a device gives its resource (kubernetes.io/docs: Extended resources). */
+const EXTENDED = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?\/[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?$/
+
+/** What a container may ask for beside processor and memory. */
+export const refusedResource = (name: string): string | undefined => {
+  if (name === 'ephemeral-storage') return 'nothing limits a disk here'
+  if (/^hugepages-\d+(\.\d+)?[A-Za-z]{0,2}$/.test(name)) return 'nothing hands out huge pages here'
+  return EXTENDED.test(name) ? 'no device plugin hands it out here' : undefined
+}
+
 export const REFUSED_IN_SECURITY_CONTEXT = {
   ...{ seLinuxOptions: 'SELinux is not set', appArmorProfile: 'AppArmor is not set', windowsOptions: 'this is Linux' },
   runAsNonRoot: 'say which user with runAsUser',

@@ -120,6 +120,12 @@ const TYPES: Record<string, KubernetesType> = {
     read: 'limits requests',
     refused: 'claims',
   },
+  ResourceList: {
+    at: 'spec.containers[0].resources.limits.',
+    within: (limits) => container({ resources: { limits } }),
+    read: 'cpu memory',
+    refused: 'ephemeral-storage hugepages-2Mi hugepages-1Gi nvidia.com/gpu squat.ai/fuse',
+  },
   SecurityContext: {
     at: 'spec.containers[0].securityContext.',
     within: (securityContext) => container({ securityContext }),
@@ -157,9 +163,12 @@ const saidOf = (path: string, manifest: Json): string[] => {
   return []
 }
 
+/** A name that is no word is quoted. */
+const pathOf = (at: string, field: string): string => at + (/^[\w-]+$/.test(field) ? field : JSON.stringify(field))
+
 describe.each(Object.entries(TYPES))('of %s', (_name, { at, within, read, refused }) => {
   test.each(words(refused))('%s is refused, with a reason', (field) => {
-    expect(saidOf(`${at}${field}`, within({ [field]: NONSENSE }))).toEqual([
+    expect(saidOf(pathOf(at, field), within({ [field]: NONSENSE }))).toEqual([
       expect.stringMatching(/: not supported( yet)?: \S+/) as string,
     ])
   })

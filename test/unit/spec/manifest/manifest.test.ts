@@ -146,6 +146,13 @@ containers:
     expect(bodyOf(text.replace('busybox}', 'busybox, securityContext: {runAsUser: 8}}')).User).toBe('8')
   })
 
+  test('asks for the processors that it is limited to, where it asks for none', () => {
+    const sharesOf = (resources: string) => bodyOf(inContainer(`resources: ${resources}`)).HostConfig?.CpuShares
+    expect(sharesOf('{limits: {cpu: 2}}')).toBe(2048)
+    expect(sharesOf('{limits: {cpu: 2}, requests: {cpu: 500m}}')).toBe(512)
+    expect(sharesOf('{limits: {memory: 64Mi}}')).toBeUndefined()
+  })
+
   test('may be given by aliases', () => {
     const text = inContainer('env: [{name: A, value: &v one}, {name: B, value: *v}]')
     expect(bodyOf(text).Env).toEqual(['A=one', 'B=one'])
@@ -190,6 +197,10 @@ describe('is refused, by line and path and reason:', () => {
     [
       inContainer('resources: {limits: {memory: lots}}'),
       "f:8: spec.containers[0].resources.limits.memory: 'lots' is no quantity: write 64Mi or 128M",
+    ],
+    [
+      inContainer('resources: {limits: {cpu: 1}, requests: {cpu: 1500m}}'),
+      'f:8: spec.containers[0].resources: requests.cpu is more than limits.cpu',
     ],
     [
       inContainer('securityContext: {privileged: true}'),

@@ -1,5 +1,6 @@
 /** What the tutorials say beside the levels' own texts, in every language, and how it looks on 80 columns. */
 import { chalk } from 'zx'
+import { breakCommand } from './command-lines.ts'
 import type { Language, Text } from './level.ts'
 
 export const SAY = {
@@ -67,8 +68,9 @@ export const wrapText = (text: string, indent = '', columns = COLUMNS): string[]
 export const say = (text: string): void => console.log(text)
 export const sayText = (text: string, indent = ''): void => wrapText(text, indent).forEach((line) => say(line))
 export const sayHeading = (text: string): void => say(`\n${chalk.bold(text)}`)
+/** With the prompts of sh(1): the second is that of a line which goes on with the one before. */
 export const sayCommand = (command: string): void =>
-  command.split('\n').forEach((line, index) => say(chalk.cyan(`${index === 0 ? '$' : '>'} ${line}`)))
+  breakCommand(command, COLUMNS).forEach((line, index) => say(chalk.cyan(`${index === 0 ? '$' : '>'} ${line}`)))
 export const sayFact = (text: string): void =>
   wrapText(text, '  ').forEach((line, index) => say(index === 0 ? `${chalk.green('✔')}${line.slice(1)}` : line))
 export const sayFault = (text: string): void =>

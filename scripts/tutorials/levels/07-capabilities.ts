@@ -14,7 +14,7 @@ export const level: Level = {
     en: 'Root is forty capabilities in one. A process has five sets of them; what is missing from the bounding set can never come back. no_new_privs says that no program gains anything from its setuid bit. seccomp is a filter that every system call has to pass.',
     zh: 'root 其实是四十来个能力（capability）的总和。每个进程有五个能力集；从边界集（bounding set）里去掉的，就再也回不来了。no_new_privs 规定任何程序都不能靠 setuid 位获得新权限。seccomp 则是每个系统调用都必须通过的过滤器。',
   },
-  watch: 'watch -n 1 \'grep -E "^(Cap|NoNewPrivs|Seccomp)" /proc/$(pgrep -n -x sleep)/status\'',
+  watch: 'watch -n 1 \'grep -E "^(Cap|NoNewPrivs|Seccomp)" /proc/$(pgrep -n -P $shell -x sleep)/status\'',
   image: 'stored',
   steps: [
     {

@@ -32,7 +32,7 @@ export const level: Level = {
     en: 'Namespaces say what a process sees, cgroups what it may use. A cgroup is a directory of the cgroup2 filesystem: mkdir makes one, a write to cgroup.procs moves a process into it, children are born where their parent is. Controllers, for memory, cpu, pids, put files with limits into it. One directory of the tree was delegated to you: $CGROUP.',
     zh: '命名空间决定进程看得见什么，cgroup 决定它能用多少。一个 cgroup 就是 cgroup2 文件系统里的一个目录：mkdir 创建，往 cgroup.procs 里写就把进程移进去，子进程则生在父进程所在之处。memory、cpu、pids 等控制器在目录里放上各种限额文件。这棵树里有一个目录委派（delegate）给了你：$CGROUP。',
   },
-  watch: "watch -n 1 'cat /proc/pressure/cpu 2>/dev/null; grep ^0:: /proc/$(pgrep -n -x sleep)/cgroup'",
+  watch: "watch -n 1 'cat /proc/pressure/cpu 2>/dev/null; grep ^0:: /proc/$(pgrep -o -P $shell -x sleep)/cgroup'",
   cgroup: 'needed',
   image: 'stored',
   steps: [

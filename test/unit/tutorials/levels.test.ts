@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
+import { breakCommand } from '../../../scripts/tutorials/command-lines.ts'
 import { LANGUAGES, type Level, type Step, type Text, type Witness } from '../../../scripts/tutorials/level.ts'
 import { LEVELS } from '../../../scripts/tutorials/levels.ts'
 import { SAY, chooseLanguage, indentLine, wrapText } from '../../../scripts/tutorials/say.ts'
@@ -127,6 +129,29 @@ describe('indentLine', () => {
     expect(indentLine('x'.repeat(80))).toBe(`  ${'x'.repeat(80)}`)
     expect(indentLine('a   b')).toBe('  a   b')
     expect(indentLine(wide + ' '.repeat(9))).toBe(`  ${wide}${' '.repeat(9)}`)
+  })
+})
+
+describe('breakCommand', () => {
+  const commands = LEVELS.flatMap(({ steps, watch }) => [watch, ...steps.map(({ run }) => run)])
+
+  it('leaves no line of a level that is wider than the screen', () => {
+    const wide = commands.flatMap((command) => breakCommand(command, 78)).filter((line) => line.length > 78)
+    expect(wide).toEqual([])
+  })
+
+  it('takes no word away and adds none', () => {
+    const squeeze = (text: string) => text.replaceAll(/\s*\\?\n/g, ' ')
+    for (const command of commands)
+      expect(squeeze(breakCommand(command, 78).join('\n'))).toBe(squeeze(command).replaceAll('\n', ' '))
+  })
+
+  it('gives a shell the same to read, wherever it breaks', () => {
+    const read = (command: string) => execFileSync('sh', ['-c', command], { encoding: 'utf8' })
+    const command = `say() { printf '<%s>' "$@"; }\nsay a "b c  d" 'e f g' "$(echo "h i" 'j k')" && sh -c 'echo l m; echo "n o" | cat' sh`
+    const expected = read(command)
+    for (const width of [5, 10, 15, 20, 25, 30, 40, 50])
+      expect(read(breakCommand(command, width).join('\n'))).toBe(expected)
   })
 })
 

@@ -1,56 +1,28 @@
 /**
- * A Docker daemon as a place of images, by dockerode: it gives and takes the archives of docker save and load. Its socket
- * is connected to before anything is asked, with the rights that the process has then.
+ * A Docker daemon as a place of images, by dockerode: it gives and takes the archives of docker save and load. One that
+ * says nothing is given up.
  */
-import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
-import { Agent } from 'node:http'
-import { connect, type Socket } from 'node:net'
-import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import type Docker from 'dockerode'
 import { Failure, errnoOf, isFailure } from '../../runtime/errors.ts'
-
-const DEFAULT_HOST = 'unix:///var/run/docker.sock'
-const PORT = 2375
-const TLS_PORT = 2376
-/** Requests for one image: is it there, and its archive. */
-const REQUESTS = 2
+import { hostOf, openLine, type Env } from './daemon-address.ts'
+import { Silence, watched } from '../silence.ts'
 
 export interface Daemon {
-  /** The archive of an image. @throws Failure `daemon.*`, `image.unknown`. */
+  /** The archive of an image. @throws Failure `daemon.*`, `image.unknown`, also while it is read. */
   save: (name: string) => Promise<AsyncIterable<Uint8Array>>
   /** @throws Failure `daemon.*`, also for what the daemon says only at the end; and what reading the archive throws. */
   load: (name: string, archive: AsyncIterable<Uint8Array>) => Promise<void>
 }
 
-type Env = Readonly<Record<string, string | undefined>>
-
-const badAddress = (host: string): Failure =>
-  new Failure(`${host} is no address of a docker daemon that can be spoken to`, {
-    id: 'daemon.address',
-    why: 'unix sockets and TCP are known, and no ssh',
-    try: 'DOCKER_HOST=unix:///var/run/docker.sock, or tcp://HOST:PORT',
-    status: 400,
-  })
-
-/** As docker has it: DOCKER_TLS_VERIFY, and the files of DOCKER_CERT_PATH. */
-const readTls = (env: Env): { ca: Buffer; cert: Buffer; key: Buffer } | undefined => {
-  if ((env['DOCKER_TLS_VERIFY'] ?? '') === '') return undefined
-  const directory = env['DOCKER_CERT_PATH'] ?? join(env['HOME'] ?? '/', '.docker')
-  const read = (name: string): Buffer => {
-    try {
-      return readFileSync(join(directory, name))
-    } catch (error) {
-      throw new Failure(`${join(directory, name)}: ${errnoOf(error) ?? String(error)}`, {
-        id: 'daemon.certificate',
-        why: 'DOCKER_TLS_VERIFY asks for TLS with the files of DOCKER_CERT_PATH',
-        status: 400,
-      })
-    }
-  }
-  return { ca: read('ca.pem'), cert: read('cert.pem'), key: read('key.pem') }
+export interface DaemonLimits {
+  /** Milliseconds for a small answer, connecting included. */
+  readonly answerMs: number
+  /** Milliseconds in which no byte of an archive moves. Long: some write all of it down before they send the first. */
+  readonly idleMs: number
 }
+
+const DEFAULT_LIMITS: DaemonLimits = { answerMs: 30_000, idleMs: 300_000 }
 
 const unreachable = (host: string, error: unknown): Failure => {
   const errno = errnoOf(error)
@@ -65,6 +37,13 @@ const unreachable = (host: string, error: unknown): Failure => {
   })
 }
 
+const silent = (host: string, ms: number): Failure =>
+  new Failure(`docker daemon ${host} is silent: nothing came for ${ms / 1000} s`, {
+    id: 'daemon.timeout',
+    try: 'does it answer others, as in docker version?',
+    status: 504,
+  })
+
 /** Of dockerode's errors, which have the daemon's status and words. */
 const nameFailure = (error: unknown, host: string, name: string): Failure => {
   if (isFailure(error)) return error
@@ -76,33 +55,6 @@ const nameFailure = (error: unknown, host: string, name: string): Failure => {
     found: `it answered ${statusCode}: ${words.slice(0, 300)}`,
     status: statusCode === 404 ? 404 : 502,
   })
-}
-
-const connectNow = async (path: string): Promise<Socket> => {
-  const socket = connect(path)
-  await once(socket, 'connect')
-  return socket
-}
-
-/** One connection a request. */
-const agentOf = (sockets: readonly Socket[], path: string): Agent => {
-  const agent = new Agent()
-  const rest = [...sockets]
-  return Object.assign(agent, { createConnection: () => rest.shift() ?? connect(path) })
-}
-
-const optionsFor = async (host: string, env: Env): Promise<Docker.DockerOptions> => {
-  if (host.startsWith('unix://')) {
-    const socketPath = host.slice('unix://'.length)
-    const sockets = await Promise.all(Array.from({ length: REQUESTS }, () => connectNow(socketPath)))
-    return { socketPath, agent: agentOf(sockets, socketPath) } as Docker.DockerOptions
-  }
-  const url = URL.canParse(host) ? new URL(host) : undefined
-  if (url === undefined || !['tcp:', 'http:', 'https:'].includes(url.protocol) || url.hostname === '')
-    throw badAddress(host)
-  const tls = readTls(env)
-  const port = Number(url.port === '' ? (tls === undefined ? PORT : TLS_PORT) : url.port)
-  return { protocol: tls === undefined ? 'http' : 'https', host: url.hostname, port, ...tls }
 }
 
 const load = async (): Promise<typeof Docker> => {
@@ -122,45 +74,90 @@ interface Told {
 }
 
 /** @param env DOCKER_HOST, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH. @throws Failure `daemon.*`. */
-export const openDaemon = async (env: Env): Promise<Daemon> => {
-  const host = env['DOCKER_HOST'] || DEFAULT_HOST
-  const options = await optionsFor(host, env).catch((error: unknown) => {
+export const openDaemon = async (env: Env, limits: DaemonLimits = DEFAULT_LIMITS): Promise<Daemon> => {
+  const host = hostOf(env)
+  const line = await openLine(env).catch((error: unknown) => {
     throw isFailure(error) ? error : unreachable(host, error)
   })
-  const docker = new (await load())(options)
+  const docker = new (await load())(line.options)
+  const silence = new Silence(line.cut)
+  const failureOf = (error: unknown, name: string): Failure =>
+    silence.reached === undefined ? nameFailure(error, host, name) : silent(host, silence.reached)
+
+  async function* read(stream: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Uint8Array> {
+    const chunks = stream[Symbol.asyncIterator]()
+    try {
+      for (;;) {
+        // Who takes them may be slow: that does not count.
+        silence.allow(limits.idleMs)
+        const next = await chunks.next()
+        silence.stop()
+        if (next.done === true) return
+        yield next.value
+      }
+    } catch (error) {
+      if (silence.reached !== undefined) throw silent(host, silence.reached)
+      throw new Failure(`docker daemon ${host} broke off ${name}: ${errnoOf(error) ?? String(error)}`, {
+        id: 'daemon.interrupted',
+        status: 502,
+      })
+    } finally {
+      silence.stop()
+      await chunks.return?.()
+    }
+  }
+
   return {
     save: async (name) => {
       try {
+        silence.allow(limits.answerMs)
         // Asked for first: some daemons begin to answer before they know whether there is such an image.
         await docker.getImage(name).inspect()
-        return (await docker.getImage(name).get()) as unknown as AsyncIterable<Uint8Array>
+        silence.allow(limits.idleMs)
+        return read((await docker.getImage(name).get()) as unknown as AsyncIterable<Uint8Array>, name)
       } catch (error) {
-        throw nameFailure(error, host, name)
+        throw failureOf(error, name)
+      } finally {
+        silence.stop()
       }
     },
     load: async (name, archive) => {
       const broken = new AbortController()
-      const sent = Readable.from(archive, { objectMode: false }).once('error', (error) => broken.abort(error))
-      const events = await new Promise<readonly Told[]>((resolve, reject) => {
-        broken.signal.addEventListener('abort', () => reject(broken.signal.reason as Error))
-        docker
-          .loadImage(sent, { abortSignal: broken.signal })
-          .then((stream) =>
-            docker.modem.followProgress(stream, (error: Error | null, output: Told[]) =>
-              error === null ? resolve(output) : reject(error),
-            ),
-          )
-          .catch(reject)
-      }).catch((error: unknown) => {
-        throw broken.signal.aborted ? broken.signal.reason : nameFailure(error, host, name)
-      })
-      const refused = events.find(({ error }) => error !== undefined)?.error
-      if (refused === undefined) return
-      throw new Failure(`docker daemon ${host} refuses ${name}`, {
-        id: 'daemon.refused',
-        found: refused.slice(0, 300),
-        status: 502,
-      })
+      let sent: Readable | undefined
+      try {
+        silence.allow(limits.answerMs)
+        // Asked for first: nothing is read for one that does not answer.
+        await docker.ping()
+        const moved = (): void => silence.allow(limits.idleMs)
+        moved()
+        const body = Readable.from(watched(archive, moved), { objectMode: false })
+        sent = body.once('error', (error) => broken.abort(error))
+        const events = await new Promise<readonly Told[]>((resolve, reject) => {
+          broken.signal.addEventListener('abort', () => reject(broken.signal.reason as Error))
+          docker
+            .loadImage(body, { abortSignal: broken.signal })
+            .then((stream) =>
+              docker.modem.followProgress(
+                stream,
+                (error: Error | null, output: Told[]) => (error === null ? resolve(output) : reject(error)),
+                moved,
+              ),
+            )
+            .catch(reject)
+        })
+        const refused = events.find(({ error }) => error !== undefined)?.error
+        if (refused === undefined) return
+        throw new Failure(`docker daemon ${host} refuses ${name}`, {
+          id: 'daemon.refused',
+          found: refused.slice(0, 300),
+          status: 502,
+        })
+      } catch (error) {
+        throw broken.signal.aborted ? broken.signal.reason : failureOf(error, name)
+      } finally {
+        silence.stop()
+        sent?.destroy()
+      }
     },
   }
 }

@@ -3,6 +3,7 @@
  * the host they are for), a bound on silence, on slowness and on the whole, and bodies that are bounded or streamed.
  */
 import { Failure, errnoOf } from '../../runtime/errors.ts'
+import { watched } from '../silence.ts'
 import { Connections } from './connections.ts'
 import type { Settings } from './settings.ts'
 import { checkUrl, isOwn, LOCAL_ADDRESS, type Endpoint } from './url.ts'
@@ -166,14 +167,6 @@ export class HttpClient {
       clearTimeout(timer)
     }
   }
-}
-
-async function* watched(chunks: AsyncIterable<Uint8Array>, moved: () => void): AsyncGenerator<Uint8Array> {
-  for await (const chunk of chunks) {
-    moved()
-    yield chunk
-  }
-  moved()
 }
 
 const cancelled = (): Failure => new Failure('the transfer was cancelled', { id: 'registry.cancelled' })

@@ -6,6 +6,8 @@ import { lookupAllowed } from './url.ts'
 
 interface Use {
   readonly url: URL
+  /** Whose certificates count, as it is called: `quay.io:443` is another directory than `quay.io`. */
+  readonly host: string
   /** Certificates are not checked, but only those of the registry's own host. */
   readonly insecure: boolean
   /** The registry's own host: its name may lead to this machine, where another's may not. */
@@ -22,7 +24,7 @@ export class Connections {
 
   /** @throws Failure `registry.certificate`. */
   agentFor(use: Use): Promise<Agent> {
-    const key = `${use.url.origin} ${use.insecure} ${use.isOwn}`
+    const key = `${use.url.origin} ${use.host} ${use.insecure} ${use.isOwn}`
     const known = this.#agents.get(key)
     if (known !== undefined) return known
     const agent = this.#open(use)
@@ -38,11 +40,11 @@ export class Connections {
     this.#agents.clear()
   }
 
-  async #open({ url, insecure, isOwn }: Use): Promise<Agent> {
+  async #open({ url, host, insecure, isOwn }: Use): Promise<Agent> {
     const options = { keepAlive: true, lookup: lookupAllowed(isOwn) }
     if (url.protocol === 'http:') return new (await import('node:http')).Agent(options)
     const { Agent } = await import('node:https')
-    const { ca, cert, key } = readCertificates(url.host, this.#settings)
+    const { ca, cert, key } = readCertificates(host, this.#settings)
     return new Agent({
       ...options,
       ca: [...ca],

@@ -2,7 +2,7 @@
  * One exchange on node-fetch with what a registry needs around it: our own redirects (so that credentials stay with
  * the host they are for), a bound on silence, on slowness and on the whole, and bodies that are bounded or streamed.
  */
-import { Failure, errnoOf } from '../../runtime/errors.ts'
+import { Failure, errnoOf, isFailure } from '../../runtime/errors.ts'
 import { watched } from '../silence.ts'
 import { Connections } from './connections.ts'
 import type { Settings } from './settings.ts'
@@ -72,14 +72,17 @@ const describe = (error: unknown): string => {
   return error instanceof Error ? error.message : String(error)
 }
 
+const isOfCertificates = (code: string | undefined): boolean => code !== undefined && /CERT|VERIFY|ALTNAME/.test(code)
+
+/** TLS was spoken, and a certificate was not good enough for one of the two sides. */
+export const isUntrusted = (error: unknown): boolean =>
+  isFailure(error) && error.facts.id === 'registry.unreachable' && isOfCertificates(errnoOf(error.cause))
+
 const hintFor = (code: string | undefined, { host }: Endpoint): string | undefined => {
   if (code === 'ECONNREFUSED') return 'is the registry running, and is this its port'
   if (code === 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED')
     return `NAME.cert and NAME.key in /etc/containers/certs.d/${host}`
-  if (code !== undefined && /CERT|VERIFY|ALTNAME/.test(code)) {
-    return `its authority's certificate as /etc/containers/certs.d/${host}/ca.crt`
-  }
-  return undefined
+  return isOfCertificates(code) ? `its authority's certificate as /etc/containers/certs.d/${host}/ca.crt` : undefined
 }
 
 export class HttpClient {
@@ -116,9 +119,11 @@ export class HttpClient {
   }
 
   async #once({ url, endpoint, headers, method = 'GET', body, signal }: Exchange): Promise<Answer> {
+    const own = isOwn(url, endpoint)
+    const host = own ? endpoint.host : url.host
     const [{ default: fetch }, agent] = await Promise.all([
       import('node-fetch'),
-      this.#connections.agentFor({ url, insecure: endpoint.insecure, isOwn: isOwn(url, endpoint) }),
+      this.#connections.agentFor({ url, host, insecure: endpoint.insecure, isOwn: own }),
     ])
     const { answerMs, idleMs, documentMs } = this.timeouts
     const silence = new AbortController()

@@ -8,7 +8,7 @@ import { Authorizer, type Scope, type TokenCache } from './auth.ts'
 import { hasCertificates } from './certificates.ts'
 import type { Credentials } from './credential-helper.ts'
 import { findCredentials } from './credentials.ts'
-import { discard, HttpClient, readAll, type Answer, type Exchange, type Timeouts } from './http.ts'
+import { discard, HttpClient, isUntrusted, readAll, type Answer, type Exchange, type Timeouts } from './http.ts'
 import {
   DEFAULT_PATIENCE,
   isPassingStatus,
@@ -139,9 +139,9 @@ export class Registry {
       }
     } catch (error) {
       if (second === undefined || !isFailure(error) || !WRONG_SCHEME.includes(error.facts.id ?? '')) throw error
-      // Of two that fail the error of the one that is meant says more.
-      answer = await send(new URL(path, second)).catch(() => {
-        throw error
+      // Of two that fail the error of the one that is meant says more, unless the other found TLS there.
+      answer = await send(new URL(path, second)).catch((other: unknown) => {
+        throw isUntrusted(other) ? other : error
       })
       this.#origins.set(endpoint.host, second)
       return answer

@@ -36,6 +36,11 @@ describe('certificates of a registry', () => {
       requestCert: true,
       rejectUnauthorized: true,
     })
+    // skopeo asks first whether this is a registry
+    registry.fault = ({ path, response }) => {
+      if (path === '/v2/') response.end('{}')
+      return path === '/v2/'
+    }
     within = planWithAnother('/etc/containers', join(directory, 'etc'))
     root = makeRoot(within)
   })

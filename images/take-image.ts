@@ -21,7 +21,10 @@ import { throttled } from './throttle.ts'
 
 type LayerStep = readonly [state: LayerProgress['state'], current: number]
 
-/** What takes at the same time have in common: each layer and config is fetched once. */
+/**
+ * What takes have in common while they overlap: the first that wants a layer or a config fetches it, and the others that come
+ * before it is there wait for that. Who comes later finds it in the store.
+ */
 export class SharedTakes {
   readonly layers = new SharedWork<Losses, LayerStep>(LAYERS_IN_ALL)
   readonly configs = new SharedWork<Buffer, never>(LAYERS_IN_ALL)

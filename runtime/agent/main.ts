@@ -23,6 +23,7 @@ import { shellRoutes } from './api/shell.ts'
 import { seeRoutes } from './api/see.ts'
 import { streamRoutes, upgrade } from './api/streams.ts'
 import { systemRoutes } from './api/system.ts'
+import { answerHalfClosed } from './half-closed.ts'
 import { serve } from './http.ts'
 import { IdleTimer } from './idle-timer.ts'
 import { startSpawner } from './spawner.ts'
@@ -112,6 +113,7 @@ const server = createServer((request, response) => {
   void serve(routes, request, response)
 })
 server.on('connection', expectQuestion)
+answerHalfClosed(server)
 server.on('upgrade', (request, stream, head) => {
   stream.emit('asked')
   stream.once('close', idle.begin())

@@ -3,6 +3,7 @@ import { existsSync, lstatSync, statSync, type Stats } from 'node:fs'
 import { rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { errnoOf, Failure, isFailure } from '../errors.ts'
+import type { Losses } from '../../images/layer/unpack.ts'
 import { executeSteps, undoSteps, type Execution, type Watch } from '../execute.ts'
 import { planHostPath, type MissingPath } from '../plan/host-path.ts'
 import type { Step } from '../plan/step.ts'
@@ -19,6 +20,14 @@ import type { PodRecord } from './records.ts'
 export interface Played {
   pod: PodRecord
   containers: Container[]
+  /** Of images that another program put into the store, and that were unpacked for this. */
+  unpacked: Unpacked[]
+}
+
+interface Unpacked {
+  /** As the manifest calls it. */
+  image: string
+  losses: Losses
 }
 
 const refuse = (id: string, sentence: string, advice: string, status = 409): Failure =>
@@ -122,9 +131,13 @@ const makeHostPaths = async (steps: readonly Step[], watch?: Watch): Promise<voi
 const hostPathsOf = ({ volumes }: PodManifest) =>
   volumes.flatMap((volume) => (volume.kind === 'hostPath' ? [volume] : []))
 
-const makePod = async (agent: Agent, manifest: PodManifest, made: Played[], watch?: Watch): Promise<void> => {
+const makePod = async (
+  agent: Agent,
+  manifest: PodManifest,
+  { made, unpacked, watch }: { made: Played[]; unpacked: Unpacked[]; watch: Watch | undefined },
+): Promise<void> => {
   const pod = await agent.pods.create(planPodRequest(manifest), watch)
-  const played: Played = { pod, containers: [] }
+  const played: Played = { pod, containers: [], unpacked }
   made.push(played)
   const { driver } = await agent.storage.chosen()
   await agent.pods.start(pod, watch)
@@ -167,6 +180,19 @@ interface PlayOptions {
   signal: AbortSignal
 }
 
+const unpackFor = async (
+  agent: Agent,
+  containers: PodManifest['containers'],
+  options: Pick<PlayOptions, 'squash' | 'signal'>,
+): Promise<Unpacked[]> => {
+  const unpacked: Unpacked[] = []
+  for (const { image } of containers) {
+    const { losses } = await agent.images.findUnpacked(image, options)
+    if (losses !== undefined) unpacked.push({ image, losses })
+  }
+  return unpacked
+}
+
 /** Makes and starts the pods; where one fails, none is left. */
 export const play = async (
   agent: Agent,
@@ -174,14 +200,15 @@ export const play = async (
   { replace, watch, ...unpacking }: PlayOptions,
 ): Promise<Played[]> => {
   const { replaced, missing } = await checkPlay(agent, manifests, replace)
-  for (const { containers } of manifests)
-    for (const { image } of containers) await agent.images.findUnpacked(image, unpacking)
+  const unpacked: Unpacked[][] = []
+  for (const { containers } of manifests) unpacked.push(await unpackFor(agent, containers, unpacking))
   for (const pod of replaced) await removePod(agent, pod, watch)
   const hostPaths = missing.map(planHostPath)
   await makeHostPaths(hostPaths, watch)
   const made: Played[] = []
   try {
-    for (const manifest of manifests) await makePod(agent, manifest, made, watch)
+    for (const [at, manifest] of manifests.entries())
+      await makePod(agent, manifest, { made, unpacked: unpacked[at] ?? [], watch })
   } catch (error) {
     for (const { pod } of made.reverse())
       await removePod(agent, pod).catch((failed: unknown) => console.error(`remove pod ${pod.name}:`, failed))

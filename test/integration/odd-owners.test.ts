@@ -1,6 +1,6 @@
 /** Promise: owners that the id map lacks are refused or, with --squash, become root's; file capabilities count here. */
 import { execa } from 'execa'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { toSmallImage, type FaultyRegistry } from '../fixtures/faulty-registry.ts'
@@ -12,6 +12,8 @@ const HIGHEST_ID = 0xffff_fffe
 /** vfs_ns_cap_data of linux/capability.h: version 3, effective; CAP_NET_RAW; of a user namespace whose root is 12345. */
 const CAPABILITY_V3 = Buffer.from('010000030020000000000000000000000000000039300000', 'hex')
 const has = (program: string): boolean => ['/usr/bin', '/bin'].some((path) => existsSync(join(path, program)))
+
+const BUSYBOX = readFileSync('/bin/busybox').toString('latin1')
 
 const owned = archive(pax({ uid: `${HIGHEST_ID}`, gid: '7' }), file('owned'))
 const capable = archive(pax({ 'SCHILY.xattr.security.capability': CAPABILITY_V3.toString('latin1') }), file('ping'))
@@ -77,6 +79,30 @@ describe('layers of other user namespaces', () => {
       await root.ok(['rmi', 'strange'])
     },
   )
+
+  test.runIf(has('skopeo'))('play unpacks it too, and says for which image [needs skopeo]', async () => {
+    const tar = join(directory, 'busybox.tar')
+    const layout = `oci:${join(directory, 'busybox')}:1`
+    writeFileSync(tar, archive(pax({ uid: `${HIGHEST_ID}` }), file('busybox', BUSYBOX, { mode: 0o755 })))
+    await root.ok(['import', '-q', '--squash', tar, 'odd:1'])
+    await root.ok(['push', '-q', 'odd:1', layout])
+    await root.ok(['rmi', 'odd:1'])
+    await execa('skopeo', ['copy', '-q', '--insecure-policy', layout, `oci:${await readImageStore(root)}:odd`])
+    const containers = [{ name: 'a', image: 'odd', imagePullPolicy: 'Never', command: ['/busybox', 'sleep', '1000'] }]
+    const manifest = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'odd' },
+      spec: { hostNetwork: true, containers },
+    }
+    const input = JSON.stringify(manifest)
+    const refused = await root.glasspod(['play', '-'], { input })
+    expect([refused.exitCode, refused.stderr]).toEqual([125, expect.stringContaining('[image.owner]')])
+    const played = await root.glasspod(['play', '--squash', '-'], { input })
+    expect(played).toMatchObject({ exitCode: 0, stderr: `warning: image odd: ${note}` })
+    await root.ok(['down', '-t', '0', '-'], { input })
+    await root.ok(['rmi', 'odd'])
+  })
 
   test.runIf(has('getfattr'))(
     'a capability of another user namespace becomes one of ours [needs getfattr]',

@@ -6,7 +6,7 @@ import { checkPlay, down, play } from '../play.ts'
 import type { PodManifest } from '../../spec/manifest/pod.ts'
 import { containerName } from '../../spec/manifest/request.ts'
 import type { Shape } from '../../spec/shape.ts'
-import { abortWithClient } from './pull.ts'
+import { abortWithClient, describeLosses } from './pull.ts'
 import { isTrue } from './query.ts'
 import { secondsOf } from './seconds.ts'
 
@@ -70,11 +70,14 @@ export const playRoutes = (agent: Agent): Route[] => {
       })
       return new Status(
         201,
-        made.map(({ pod, containers }) => ({
+        made.map(({ pod, containers, unpacked }) => ({
           Id: pod.id,
           Name: pod.name,
           IP: pod.ip ?? '',
           Containers: containers.map(({ record }) => ({ Id: record.id, Name: record.name })),
+          Warnings: unpacked.flatMap(({ image, losses }) =>
+            describeLosses(losses).map((words) => `image ${image}: ${words}`),
+          ),
         })),
       )
     }),

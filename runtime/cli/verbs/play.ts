@@ -1,3 +1,4 @@
+import { printWarnings } from '../create.ts'
 import { openLogins } from '../logins.ts'
 import { EXPLAIN_FLAG } from '../explain/options.ts'
 import { MANIFEST_OPERAND, readManifest } from '../manifest.ts'
@@ -24,6 +25,7 @@ interface PlayedPod {
   Name: string
   IP: string
   Containers: { Id: string; Name: string }[]
+  Warnings: string[]
 }
 
 const HEADERS = ['POD', 'NETWORK', 'RESTART', 'CONTAINER', 'IMAGE', 'PORTS']
@@ -81,6 +83,7 @@ export const verb = defineVerb({
     const logins = openLogins(authfile)
     for (const image of listPulls(plan)) await pullImage(client, { image, platform: undefined, quiet, squash, logins })
     const played = await client.post<PlayedPod[]>('/glasspod/play', { body, query: { replace, squash } })
+    printWarnings(played.flatMap(({ Warnings }) => Warnings))
     if (format === 'json') return printJson(played)
     print(played.map(formatPlayed).join('\n\n'))
   },

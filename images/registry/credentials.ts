@@ -16,15 +16,19 @@ export interface AuthFile {
   readonly store?: string
 }
 
-/** Keys that mean Docker Hub; the first is the one that docker writes. */
-const HUB_KEYS = ['https://index.docker.io/v1/', 'docker.io', 'index.docker.io', 'registry-1.docker.io']
+/** Docker Hub: what docker writes, and what its registry is called here. */
+const [HUB_KEY, HUB] = ['https://index.docker.io/v1/', 'docker.io']
+const HUB_HOSTS = /^(?:index\.|registry-1\.)?docker\.io(?=\/|$)/
 
 /** What a helper is asked for, and the key of an entry that login writes. */
-export const serverKey = (host: string): string => (HUB_KEYS.includes(host) ? (HUB_KEYS[0] ?? host) : host)
+export const serverKey = (host: string): string => (plainKey(host) === HUB ? HUB_KEY : host)
 
 /** `https://quay.io/v1/` is quay.io; podman's keys may have a path, which narrows them. */
 const plainKey = (key: string): string =>
-  HUB_KEYS.includes(key) ? 'docker.io' : key.replace(/^https?:\/\//, '').replace(/\/(?:v[12]\/?)?$/, '')
+  key
+    .replace(/^https?:\/\//, '')
+    .replace(/(?:\/v[12])?\/?$/, '')
+    .replace(HUB_HOSTS, HUB)
 
 /** The registry that docker's `serveraddress` means: `https://index.docker.io/v1/` is docker.io. */
 export const hostOfServer = (server: string): string => plainKey(server)
@@ -58,7 +62,9 @@ export const parseAuthFile = (bytes: Uint8Array, path: string): AuthFile => {
         return [plainKey(key), entry && toCredentials(entry, `auth of ${key} in ${path}`)]
       }),
     ),
-    helpers: optionalStringMap(document, 'credHelpers'),
+    helpers: Object.fromEntries(
+      Object.entries(optionalStringMap(document, 'credHelpers')).map(([key, name]) => [plainKey(key), name]),
+    ),
     ...(store !== '' && { store }),
   }
 }
@@ -74,7 +80,7 @@ export const readAuthFile = async (path: string): Promise<AuthFile | undefined> 
 
 /** Which helper keeps this host's login, if one does. */
 export const helperFor = ({ helpers, store }: AuthFile, host: string): string | undefined =>
-  helpers[host] ?? helpers[serverKey(host)] ?? store
+  helpers[plainKey(host)] ?? store
 
 /** `quay.io/team/app`, `quay.io/team`, `quay.io`. */
 const keysFor = (host: string, repository: string): readonly string[] => {

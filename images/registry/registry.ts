@@ -22,12 +22,16 @@ import type { Settings } from './settings.ts'
 import { isLocal, originsOf, type Endpoint } from './url.ts'
 import { isFailure } from '../../runtime/errors.ts'
 
+export interface HostLogin extends Credentials {
+  readonly host: string
+}
+
 export interface RegistryOptions {
   readonly timeouts?: Partial<Timeouts>
   readonly patience?: Partial<Patience>
   readonly settings?: Settings
-  /** For this host, before what the files say (docker's X-Registry-Auth). */
-  readonly login?: Credentials & { readonly host: string }
+  /** Each for its host, before what the files say (docker's X-Registry-Auth). */
+  readonly logins?: readonly HostLogin[]
   /** Outlives the session. */
   readonly tokens?: TokenCache
 }
@@ -55,14 +59,14 @@ export class Registry {
   readonly #authorizer: Authorizer
   readonly #origins = new Map<string, URL>()
 
-  constructor({ timeouts, patience, settings = { env: process.env }, login, tokens }: RegistryOptions = {}) {
+  constructor({ timeouts, patience, settings = { env: process.env }, logins = [], tokens }: RegistryOptions = {}) {
     this.settings = settings
     this.patience = { ...DEFAULT_PATIENCE, ...patience }
     this.#http = new HttpClient(settings, timeouts)
     this.#authorizer = new Authorizer(this.#http, {
       cache: tokens,
-      find: (host, repository) =>
-        login?.host === host ? Promise.resolve(login) : findCredentials(settings, host, repository),
+      find: async (host, repository) =>
+        logins.find((login) => login.host === host) ?? findCredentials(settings, host, repository),
     })
   }
 

@@ -1,9 +1,10 @@
 /**
  * Whose logins and settings a transfer uses: those of the caller, who says them in headers, else the agent's own.
- * X-Registry-Auth is docker's (base64url of a login); glasspod-settings names the caller's configuration files.
+ * X-Registry-Auth is docker's (base64url of a login), glasspod-logins has those of mirrors; glasspod-settings names the
+ * caller's configuration files.
  */
 import type { IncomingMessage } from 'node:http'
-import type { Registry } from '../../images/registry/registry.ts'
+import type { HostLogin, Registry } from '../../images/registry/registry.ts'
 import type { Settings } from '../../images/registry/settings.ts'
 import type { TokenCache } from '../../images/registry/auth.ts'
 import { Failure } from '../errors.ts'
@@ -43,18 +44,21 @@ export const readSettings = (raw: IncomingMessage): Settings => {
 export const openRegistry = async (raw: IncomingMessage, host: string): Promise<Registry> => {
   const { Registry } = await import('../../images/registry/registry.ts')
   const { hostOfServer } = await import('../../images/registry/credentials.ts')
-  const given: Login | undefined = decode(raw, 'x-registry-auth')
-  const [username, password, identityToken] = [text(given?.username), text(given?.password), text(given?.identitytoken)]
-  const server = text(given?.serveraddress)
-  const login = {
-    host: server === '' ? host : hostOfServer(server),
-    username,
-    password,
-    ...(identityToken !== '' && { identityToken }),
+  const toLogins = (given: Login | undefined): HostLogin[] => {
+    const [username, password, identityToken] = [
+      text(given?.username),
+      text(given?.password),
+      text(given?.identitytoken),
+    ]
+    const server = text(given?.serveraddress)
+    const login = { host: server === '' ? host : hostOfServer(server), username, password }
+    if (identityToken !== '') return [{ ...login, identityToken }]
+    return username === '' ? [] : [login]
   }
-  return new Registry({
-    settings: readSettings(raw),
-    tokens,
-    ...((username !== '' || identityToken !== '') && { login }),
-  })
+  const others = decode(raw, 'glasspod-logins')?.['logins']
+  const given: (Login | undefined)[] = [
+    decode(raw, 'x-registry-auth'),
+    ...(Array.isArray(others) ? (others as Login[]) : []),
+  ]
+  return new Registry({ settings: readSettings(raw), tokens, logins: given.flatMap(toLogins) })
 }

@@ -38,6 +38,29 @@ const readKept = (path: string): Buffer | undefined => {
   }
 }
 
+interface Asked {
+  readonly host: string
+  readonly repository: string
+}
+
+/** The registries that a short name may stand for, and their mirrors; none of what is refused: the agent says why. */
+const listPlaces = async (image: string, settings: Settings): Promise<readonly Asked[]> => {
+  const [{ expandName }, { placesOf }, { readRegistriesConf }] = await Promise.all([
+    import('../../images/registry/short-names.ts'),
+    import('../../images/registry/registries-conf.ts'),
+    import('../../images/registry/read-registries-conf.ts'),
+  ])
+  try {
+    const conf = await readRegistriesConf(settings)
+    return expandName(image, conf).flatMap((reference) => [
+      ...placesOf(conf, reference),
+      { host: reference.registry, repository: reference.repository },
+    ])
+  } catch {
+    return []
+  }
+}
+
 /** Call it before the agent is reached. @param authFile --authfile */
 export const openLogins = (authFile?: string): Logins => {
   const env: Settings['env'] = { ...process.env, ...(authFile !== undefined && { REGISTRY_AUTH_FILE: authFile }) }
@@ -63,14 +86,22 @@ export const openLogins = (authFile?: string): Logins => {
         const bytes = kept.get(path)
         return bytes === undefined ? readAuthFile(path) : Promise.resolve(parseAuthFile(bytes, path))
       }
-      const found = await findCredentials(settings, registry, repository, read)
-      const login = found && {
-        username: found.username,
-        password: found.password,
-        identitytoken: found.identityToken,
-        serveraddress: serverKey(registry),
+      const find = async (asked: Asked) => {
+        const found = await findCredentials(settings, asked.host, asked.repository, read)
+        const { username, password, identityToken: identitytoken } = found ?? {}
+        return found && { username, password, identitytoken, serveraddress: serverKey(asked.host) }
       }
-      return { ...headers, ...(login !== undefined && { 'x-registry-auth': encode(login) }) }
+      const login = await find({ host: registry, repository })
+      // What else the name may lead to, the agent finds out by itself; but not in files of root.
+      const others = isRoot ? (await listPlaces(image, { env: given })).filter(({ host }) => host !== registry) : []
+      const logins = await Promise.all(others.map((other) => find(other).catch(() => undefined)))
+      return {
+        ...headers,
+        ...(login !== undefined && { 'x-registry-auth': encode(login) }),
+        ...(logins.some((one) => one !== undefined) && {
+          'glasspod-logins': encode({ logins: logins.filter((one) => one !== undefined) }),
+        }),
+      }
     },
     async openFile() {
       const { openLoginFile } = await import('../../images/registry/login-file.ts')

@@ -85,6 +85,20 @@ test('a helper keeps the secret for login, gives it to pull, and forgets it at l
   expect((await root.glasspod(['pull', '-q', `${host}/x`], { env })).stderr).toContain('[registry.denied]')
 })
 
+test('a mirror gets its own login, out of a file that only its owner may read', async () => {
+  const { host } = registry
+  const own = join(directory, 'own')
+  mkdirSync(own, { mode: 0o700 })
+  const auth = basic.replace('Basic ', '')
+  writeFileSync(join(own, 'config.json'), JSON.stringify({ auths: { [`https://${host}/v2/`]: { auth } } }))
+  const conf = join(directory, 'mirrors.conf')
+  writeFileSync(conf, `[[registry]]\nlocation = "quay.io"\n[[registry.mirror]]\nlocation = "${host}"\n`)
+  const env = { CONTAINERS_REGISTRIES_CONF: conf, DOCKER_CONFIG: own }
+  expect(await root.ok(['pull', '-q', 'quay.io/x'], { env })).toMatch(/^sha256:/)
+  writeFileSync(conf, `unqualified-search-registries = ["${host}"]\n`)
+  expect(await root.ok(['pull', '-q', 'x'], { env })).toMatch(/^sha256:/)
+})
+
 test('login asks for what is missing only at a terminal; logout --all forgets all', async () => {
   const refusals = [
     [[], 'the user name is missing, and there is no terminal to ask at'],

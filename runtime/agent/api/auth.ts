@@ -24,7 +24,7 @@ export const authRoutes = (): Route[] => [
     ])
     const host = serveraddress === '' ? 'docker.io' : hostOfServer(serveraddress)
     const settings = readSettings(raw)
-    const registry = new Registry({ settings, login: { host, username, password } })
+    const registry = new Registry({ settings, logins: [{ host, username, password }] })
     try {
       await checkLogin(registry, host, await readRegistriesConf(settings))
       return { Status: 'Login Succeeded', IdentityToken: '' }

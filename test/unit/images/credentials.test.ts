@@ -1,7 +1,7 @@
 import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { findCredentials, parseAuthFile } from '../../../images/registry/credentials.ts'
+import { findCredentials, helperFor, parseAuthFile } from '../../../images/registry/credentials.ts'
 import { listLogins, openLoginFile, removeLogin, storeLogin } from '../../../images/registry/login-file.ts'
 import type { Settings } from '../../../images/registry/settings.ts'
 import { isAlive, readIdentity } from '../../../runtime/kernel/processes.ts'
@@ -159,6 +159,19 @@ describe('a helper that does not end', () => {
       })
     }))
 })
+
+test.each([
+  ...['docker.io', 'index.docker.io', 'registry-1.docker.io', 'docker.io/library'],
+  ...['https://index.docker.io/v1/', 'https://index.docker.io/v1', 'index.docker.io/v1/', 'https://docker.io/'],
+  'https://registry-1.docker.io/v2/',
+])('Docker Hub by the key %s', (key) =>
+  withFile({ auths: { [key]: { auth: base64('hub:pw') } } }, async (settings) => {
+    expect(await findCredentials(settings, 'docker.io', 'library/x')).toEqual({ username: 'hub', password: 'pw' })
+    expect(await findCredentials(settings, 'evil-docker.io', 'library/x')).toBeUndefined()
+    const helpers = parseAuthFile(Buffer.from(JSON.stringify({ credHelpers: { [key]: 'h' } })), 'config.json')
+    expect(helperFor(helpers, 'docker.io')).toBe(key.includes('library') ? undefined : 'h')
+  }),
+)
 
 describe('login and logout', () => {
   test.each([false, true])('one entry changes, the rest stays (in place: %s)', (inPlace) =>

@@ -42,7 +42,7 @@ const withImage = (work: (session: Session) => Promise<void>): Promise<void> =>
       const registry = new Registry({
         patience: { firstMs: 1, longestMs: 5 },
         settings: { env: { HOME: path } },
-        ...(login !== undefined && { login: { host: to.host, ...login } }),
+        ...(login !== undefined && { logins: [{ host: to.host, ...login }] }),
       })
       const events: PushProgress[] = []
       const options = { registry, conf: CONF, onProgress: (event: PushProgress) => events.push(event) }

@@ -61,7 +61,7 @@ describe('logins', () => {
   test('Basic: asked for once, then sent with every request', () =>
     withStore(async (get) => {
       registry.fault = wantsBasic
-      await get({ login: login() })
+      await get({ logins: [login()] })
       expect(registry.asked.filter((path) => path.includes('/manifests/'))).toHaveLength(2)
       expect(registry.asked.filter((path) => path.includes('/blobs/'))).toHaveLength(3)
       await expect(get({ name: `${registry.host}/x:other` })).rejects.toMatchObject({
@@ -74,12 +74,12 @@ describe('logins', () => {
     withStore(async (get) => {
       registry.fault = wantsToken
       const tokens: TokenCache = new Map()
-      await get({ login: login(), tokens })
-      await get({ login: login(), tokens })
+      await get({ logins: [login()], tokens })
+      await get({ logins: [login()], tokens })
       expect(registry.asked.filter((path) => path.startsWith('/token'))).toEqual([
         '/token?service=here&scope=repository%3Ax%3Apull&account=me',
       ])
-      await expect(get({ login: login('me', 'wrong'), tokens })).rejects.toMatchObject({
+      await expect(get({ logins: [login('me', 'wrong')], tokens })).rejects.toMatchObject({
         message: `registry ${registry.host} gives no token for x`,
         facts: { id: 'registry.denied', found: expect.stringContaining('UNAUTHORIZED: wrong') as unknown },
       })
@@ -104,7 +104,7 @@ describe('logins', () => {
         if (request.path.startsWith('/token')) methods.push(`${request.method} ${request.authorization ?? ''}`)
         return faults.goodToken(request)
       }
-      await get({ login: { ...login('', ''), identityToken: 'tok' } })
+      await get({ logins: [{ ...login('', ''), identityToken: 'tok' }] })
       expect(methods).toEqual(['POST '])
     }))
 
@@ -114,13 +114,13 @@ describe('logins', () => {
         response.writeHead(401, { 'www-authenticate': 'Basic realm="here"' }).end()
         return true
       }
-      await expect(get({ login: login() })).rejects.toMatchObject({ facts: { id: 'registry.denied' } })
+      await expect(get({ logins: [login()] })).rejects.toMatchObject({ facts: { id: 'registry.denied' } })
       expect(registry.asked).toHaveLength(2)
     }))
 
   test('a login is tried out at /v2/', async () => {
     const check = async (password: string): Promise<void> => {
-      const client = new Registry({ settings: { env: {} }, login: login('me', password) })
+      const client = new Registry({ settings: { env: {} }, logins: [login('me', password)] })
       await checkLogin(client, registry.host, EMPTY_CONF).finally(() => client.close())
     }
     registry.fault = (request) => {

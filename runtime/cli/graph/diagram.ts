@@ -83,6 +83,30 @@ const REASON_WIDTH = 60
 export const inRows = <T>(items: readonly T[], width: number): T[][] =>
   items.length === 0 ? [] : [items.slice(0, width), ...inRows(items.slice(width), width)]
 
+/** Each box of a row with the one above it: programs that place boxes themselves put side by side what no arrow joins. */
+export const listBelow = (box: Box): { over: Box; below: Box }[] => [
+  ...box.rows.slice(1).flatMap((row, index) => {
+    const above = box.rows[index] ?? []
+    return row.flatMap((below, column) => {
+      const over = above[Math.min(column, above.length - 1)]
+      return over === undefined ? [] : [{ over, below }]
+    })
+  }),
+  ...box.rows.flat().flatMap(listBelow),
+]
+
+/** A box without boxes in its last row, or itself. */
+export const lowestIn = (box: Box): Box => {
+  const child = box.rows.findLast((row) => row.length > 0)?.[0]
+  return child === undefined ? box : lowestIn(child)
+}
+
+/** A box without boxes in its first row, or itself. */
+export const highestIn = (box: Box): Box => {
+  const child = box.rows.flat()[0]
+  return child === undefined ? box : highestIn(child)
+}
+
 export const makeDiagram = (graph: Graph): Diagram => {
   const { rows, network, userNamespace, cgroup } = graph
   const pods = [...new Set(rows.flatMap(({ pod }) => (pod === '' ? [] : [pod])))]

@@ -1,6 +1,6 @@
 /** The graph in the language of Graphviz (https://graphviz.org/doc/info/lang.html): `| dot -Tpng`. */
 import { printable } from '../table.ts'
-import type { Box, Diagram } from './diagram.ts'
+import { highestIn, listBelow, lowestIn, type Box, type Diagram } from './diagram.ts'
 import { letterOf } from './select.ts'
 
 /** A backslash begins an escape, and an ampersand the name of a character as in HTML. */
@@ -34,9 +34,14 @@ const findBox = (box: Box, id: string): Box | undefined =>
 const anchor = (root: Box, id: string): { node: string; cluster: string | undefined } => {
   const target = findBox(root, id)
   if (target === undefined || !hasChildren(target)) return { node: id, cluster: undefined }
-  const first = target.rows.flat()[0]
-  return { node: first === undefined ? id : anchor(root, first.id).node, cluster: `cluster-${id}` }
+  return { node: highestIn(target).id, cluster: `cluster-${id}` }
 }
+
+/** What is not drawn keeps a row below the one before. */
+const formatRows = (root: Box): string[] =>
+  listBelow(root).map(
+    ({ over, below }) => `  ${quote(lowestIn(over).id)} -> ${quote(highestIn(below).id)} [style=invis];`,
+  )
 
 export const formatDot = ({ root, arrows }: Diagram): string =>
   [
@@ -44,6 +49,7 @@ export const formatDot = ({ root, arrows }: Diagram): string =>
     '  compound=true; fontname=monospace; fontsize=11;',
     '  node [shape=box, fontname=monospace, fontsize=10]; edge [fontname=monospace, fontsize=10];',
     ...formatBox(root, '  '),
+    ...formatRows(root),
     ...arrows.map(({ from, to, label }) => {
       const [begin, end] = [anchor(root, from), anchor(root, to)]
       const clusters = [

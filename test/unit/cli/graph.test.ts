@@ -273,6 +273,21 @@ describe('drawn', () => {
     expect(dot.match(/{/g)).toHaveLength(dot.match(/}/g)?.length ?? 0)
   })
 
+  it('as Mermaid and dot: pods in rows, and a title of one line over what is in a box', () => {
+    const rows = ['one', 'two', 'three'].map((pod, index) => ({
+      ...{ pod, name: 'pause', kind: 'pause', pid: index + 20, inodes: {} },
+    }))
+    const three = makeDiagram({ ...GRAPH, rows })
+    const mermaid = formatMermaid(three)
+    expect(mermaid.match(/^.* ~~~ .*$/gm)).toEqual(['  pod0 ~~~ pod2'])
+    expect(mermaid).toMatch(/^ *subgraph node\["user namespace of the node"\]\n *node-facts\["user[^"]*<br\/>users/m)
+    expect(mermaid).toContain('subgraph host["host, user 9"]')
+    expect(mermaid.match(/^ *subgraph .*<br/m)).toBeNull()
+    const dot = formatDot(three)
+    expect(dot).toContain('  "p20" -> "p22" [style=invis];')
+    expect(dot).toContain('  "p22" -> "cgroup" [style=invis];')
+  })
+
   it('as SVG: boxes lie in their boxes and beside each other, and names are escaped', () => {
     const check = ({ x, y, width, height, children }: Placed): void => {
       for (const child of children) {

@@ -14,7 +14,7 @@ import {
   type Node,
   type Problems,
 } from './node.ts'
-import { REFUSED_IN_METADATA, REFUSED_IN_SPEC } from './refused.ts'
+import { OTHER_KINDS, REFUSED_IN_METADATA, REFUSED_IN_SPEC } from './refused.ts'
 import { readPodSecurity, type PodSecurity } from './security.ts'
 import { readVolume, type Volume } from './volumes.ts'
 
@@ -121,8 +121,18 @@ const readSpec = (node: Node, problems: Problems) => {
   return { ...found, containers, volumes, hostNetwork }
 }
 
+/** Of what is no Pod only that is said: what else stands in it is nothing of a Pod. */
+const isOther = (node: Node, problems: Problems): boolean => {
+  const kind = node.kind === 'map' ? node.entries.get('kind') : undefined
+  if (kind?.kind !== 'scalar' || typeof kind.value !== 'string' || kind.value === 'Pod') return false
+  const advice = OTHER_KINDS.find(([kinds]) => kinds.split(' ').includes(String(kind.value)))?.[1]
+  problems.add(kind, `only Pods are played, not '${kind.value}'${advice === undefined ? '' : `: ${advice}`}`)
+  return true
+}
+
 /** @returns undefined where there is a problem, which is then among `problems` */
 export const readPod = (node: Node, problems: Problems): PodManifest | undefined => {
+  if (isOther(node, problems)) return undefined
   const found = fields(
     {
       apiVersion: oneOf('v1'),

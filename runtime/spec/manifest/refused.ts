@@ -5,6 +5,15 @@ const NO_API = 'there is no Kubernetes API to read it from'
 const NO_PROBES = 'nothing probes containers here'
 const KUBELET_ONLY = 'only a cluster knows it'
 
+/** What else stands in such files, and what to do instead. */
+export const OTHER_KINDS: readonly (readonly [kinds: string, advice: string])[] = [
+  ['List PodList', 'write its items as documents, with --- between them'],
+  ['Deployment ReplicaSet StatefulSet DaemonSet Job CronJob', 'write its template as a Pod'],
+  ['ConfigMap Secret', 'values are written out in the Pod'],
+  ['Service Ingress', 'a hostPort publishes a port'],
+  ['PersistentVolume PersistentVolumeClaim', 'volumes are emptyDir and hostPath'],
+]
+
 export const REFUSED_IN_METADATA = {
   annotations: 'nothing reads them here',
   ...{ generateName: 'a name is needed', finalizers: KUBELET_ONLY, ownerReferences: KUBELET_ONLY },

@@ -235,11 +235,21 @@ describe('is refused, by line and path and reason:', () => {
     ],
     [
       'kind: Deployment\napiVersion: v1\nmetadata: {name: a}\nspec: {}',
-      "f:1: kind: must be one of Pod, not 'Deployment'",
+      "f:1: kind: only Pods are played, not 'Deployment': write its template as a Pod",
     ],
     ['just a text', 'f:1: must be a mapping, not the string "just a text"'],
   ])('%#', (text, sentence) => {
     expect(refusal(text).split('\n')).toContain(sentence)
+  })
+
+  test('of what is no Pod only that is said, and the Pod beside it is looked at', () => {
+    const list = 'apiVersion: v1\nkind: List\nitems: []\n---\nkind: Secret\ndata: {}\n---\nkind: Own\nspec: {}\n'
+    expect(refusal(`${list}---\n${inContainer('tty: 1')}`).split(/\n\s*/)).toEqual([
+      "f:2: kind: only Pods are played, not 'List': write its items as documents, with --- between them",
+      "f:5: kind: only Pods are played, not 'Secret': values are written out in the Pod",
+      "f:8: kind: only Pods are played, not 'Own'",
+      'f:18: spec.containers[0].tty: must be true or false, not the number 1',
+    ])
   })
 
   test('all that is wrong is said at once', () => {

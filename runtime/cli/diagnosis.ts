@@ -70,13 +70,14 @@ export const formatFinding = (finding: Finding, paint: Paint): string => {
   const { status, id, title, why, found, see } = finding
   const [mark, colour] = MARKS[status]
   const facts: [string, string | undefined][] = [
+    ['goal', title],
     ['why', why],
     ['found', found],
     ['try', finding.try],
     ['see', see],
   ]
   return [
-    `${paint(colour, `${mark} ${status}`)} ${paint(1, id)}: ${title}`,
+    `${paint(colour, `${mark} ${status}`)}  ${paint(1, id)}`,
     ...facts.flatMap(([name, text]) => {
       if (text === undefined) return []
       const lines = (name === 'try' ? wrapShell : wrap)(printable(text), WIDTH - 8)

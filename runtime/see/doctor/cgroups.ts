@@ -177,7 +177,7 @@ const defineController = (name: string) =>
     group: 'cgroups',
     severity: name === 'cpuset' || name === 'io' ? 'note' : 'warning',
     title: `the ${name} controller comes with it`,
-    why: `It is what ${USED_FOR[name] ?? ''} need. A limit that cannot be enforced is refused, never dropped.`,
+    why: `It is needed for ${USED_FOR[name] ?? ''}. A limit that cannot be enforced is refused, never dropped.`,
     advice: DELEGATE,
     see: 'cgroups(7), systemd.resource-control(5)',
     read: readOnce,

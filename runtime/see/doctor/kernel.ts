@@ -11,7 +11,7 @@ export const VERSION = defineProbe<string>({
   severity: 'blocker',
   title: `Linux is ${OLDEST.join('.')} or newer`,
   why: 'Overlay in a user namespace came with 5.11, mount_setattr(2), which makes a mount read-only as a whole, with 5.12.',
-  advice: 'uname -r  # on Debian 11: sudo apt-get install -t bullseye-backports linux-image-amd64',
+  advice: 'uname -r  # a distribution of 2022 or newer has one (Debian 12, Ubuntu 24.04)',
   see: 'mount_setattr(2)',
   read: () => readText('/proc/sys/kernel/osrelease')?.trim() ?? '',
   judge(release) {

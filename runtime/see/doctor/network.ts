@@ -47,7 +47,7 @@ export const FORWARD = defineProbe<{ ended: Ended; ipv4: boolean }>({
   group: 'network',
   severity: 'blocker',
   title: 'the node may forward packets',
-  why: 'net.ipv4.ip_forward of the node is set by its root; where /proc/sys is read-only, as in a container, it cannot.',
+  why: 'Root of the node sets its net.ipv4.ip_forward, which cannot be done where /proc/sys is read-only, as in a container.',
   advice: '# run outside the container you are in; or start that one with --privileged',
   see: 'ip-sysctl, https://docs.kernel.org/networking/ip-sysctl.html',
   needs: NEEDS,

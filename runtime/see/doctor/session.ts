@@ -35,7 +35,8 @@ export const MANAGER = defineProbe<Session>({
   severity: 'warning',
   title: 'systemd manages the user',
   why: 'The manager of the user hands out cgroups. It runs after a login by ssh or on a console; su and sudo start none.',
-  advice: 'sudo loginctl enable-linger USER; sudo apt-get install dbus-user-session libpam-systemd',
+  advice:
+    'sudo apt-get install dbus-user-session libpam-systemd; sudo loginctl enable-linger USER  # then log in anew (ssh, not su)',
   see: 'systemd(1), pam_systemd(8), loginctl(1)',
   read: readSession,
   judge({ booted, byRoot, uid, manager }) {

@@ -174,7 +174,7 @@ export const KINDS_PROBE = defineProbe<Ended>({
   severity: 'blocker',
   title: 'namespaces of every other kind can be made in it',
   why: 'A container has mount, network, ipc, uts, cgroup and pid namespaces; each kind has a maximum of its own.',
-  advice: 'sysctl -a 2>/dev/null | grep ^user.max_; sudo sysctl -w user.max_net_namespaces=28633',
+  advice: 'for kind in mnt net ipc uts cgroup pid; do sudo sysctl -w user.max_${kind}_namespaces=28633; done',
   see: 'namespaces(7)',
   needs: ['userns.create', 'userns.capabilities'],
   read: (host) => attempt([...AS_INNER_ROOT, ...KINDS, 'true'], host),

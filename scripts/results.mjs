@@ -3,13 +3,14 @@
 /** `test/...`: the same file lies elsewhere on another machine. */
 export const relativeFile = (path) => path.slice(path.lastIndexOf('/test/') + 1)
 
-/** Each test with its key (file and titles), and a status of passed, failed or skipped. */
+/** Each test with its key (file and titles), a status of passed, failed or skipped, and what it threw, at each attempt. */
 export const listTests = ({ testResults }) =>
   testResults.flatMap(({ name: path, assertionResults }) =>
-    assertionResults.map(({ ancestorTitles, title, fullName, status }) => ({
+    assertionResults.map(({ ancestorTitles, title, fullName, status, failureMessages }) => ({
       key: [relativeFile(path), ...ancestorTitles.filter((text) => text !== ''), title].join(' > '),
       fullName,
       status: status === 'passed' || status === 'failed' ? status : 'skipped',
+      threw: failureMessages,
     })),
   )
 

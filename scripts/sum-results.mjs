@@ -1,5 +1,5 @@
-// Adds up what several runs of vitest have written (JSON reporter), names each test that failed or was skipped, and
-// prints the sum as the last line. Exits 1 when something failed, or nothing ran.
+// Adds up what several runs of vitest have written (JSON reporter), names each test that failed, was skipped,
+// or passed at its second attempt only, and prints the sum as the last line. Exits 1 when something failed, or nothing ran.
 // usage: node sum-results.mjs DIRECTORY yes|no yes|no RUN...
 // The first answer: format, lint and types were right; the second: `scripts/vm test` said yes, or was not asked.
 import { readFileSync } from 'node:fs'
@@ -10,6 +10,7 @@ const [, , directory = '.', checked = 'yes', machine = 'yes', ...runs] = process
 const sum = { passed: 0, failed: 0, skipped: 0 }
 /** Whether failing tests are why they said no. */
 const explained = { check: false, machine: false }
+const firstLine = (text = '') => text.split('\n', 1)[0]
 const say = (text) => process.stdout.write(`${text}\n`)
 
 const readRun = (run) => {
@@ -36,8 +37,11 @@ for (const run of runs) {
   sum.skipped += skipped.length
   const why = run === 'unit' ? 'check' : run.startsWith('virtual machine') ? 'machine' : undefined
   if (why !== undefined && failed.length + broken.length > 0) explained[why] = true
-  for (const { name, message } of broken) say(`failed: ${run}: ${name}: ${(message ?? '').split('\n', 1)[0]}`)
+  for (const { name, message } of broken) say(`failed: ${run}: ${name}: ${firstLine(message)}`)
   for (const { fullName } of failed) say(`failed: ${run}: ${fullName}`)
+  for (const { fullName, status, threw } of tests)
+    if (status === 'passed' && threw.length > 0)
+      say(`passed at its second attempt: ${run}: ${fullName}: ${firstLine(threw[0])}`)
   for (const { fullName } of skipped) say(`skipped: ${run}: ${fullName}`)
 }
 const answers = [

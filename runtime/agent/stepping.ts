@@ -6,6 +6,7 @@ import { compareStates, readState, type Change, type KernelState } from '../see/
 export interface Moment {
   /** The process that is being made; absent while none is. */
   pid?: number
+  /** Absent too where nobody can read it. */
   state?: KernelState
   /** What became different since the last moment; for a program's first, in what it differs from the agent. */
   changes: Change[]
@@ -69,7 +70,8 @@ export class Stepping {
     const last = this.fresh ? await readState('self') : this.state
     this.fresh = this.touched = false
     this.state = state
-    if (this.pid === undefined || state === undefined) return { changes: [] }
+    if (this.pid === undefined) return { changes: [] }
+    if (state === undefined) return { pid: this.pid, changes: [] }
     return { pid: this.pid, state, changes: last === undefined ? [] : compareStates(last, state) }
   }
 

@@ -28,24 +28,28 @@ const planClock = (group: number, frame: number): Call =>
 
 /**
  * Asks, and waits for a byte. One process asks at a time: the monitor has closed its status when the container begins.
- * Who it is, it looks up at its begin, while /proc is still the host's.
+ * Who it is, it looks up at its begin, while /proc is still the host's, into a place of its own: readlink(2) ends nothing
+ * with a zero, and in its parent's place a pid with fewer digits (they have wrapped around) would keep that one's last.
  */
-const planQuestion = (group: number, begins: boolean): Call[] => [
-  ...(begins
-    ? [
-        call('readlinkat', [AT_FDCWD, '/proc/self', { at: 'step.pid', size: STATUS_FRAME }, STATUS_FRAME], '', {
-          tolerate: 'any' as const,
-        }),
-      ]
-    : []),
-  call(
-    'writev',
-    [STATUS_FD, { words: [{ words: [group, BEFORE] }, STATUS_FRAME, { at: 'step.pid' }, STATUS_FRAME] }, 2],
-    '',
-    { tolerate: 'any' },
-  ),
-  call('read', [STATUS_FD, { at: 'step.go' }, 1], '', { tolerate: 'any', onZero: LEFT }),
-]
+const planQuestion = (group: number, process: string, begins: boolean): Call[] => {
+  const pid = `step.pid.${process}`
+  return [
+    ...(begins
+      ? [
+          call('readlinkat', [AT_FDCWD, '/proc/self', { at: pid, size: STATUS_FRAME }, STATUS_FRAME], '', {
+            tolerate: 'any' as const,
+          }),
+        ]
+      : []),
+    call(
+      'writev',
+      [STATUS_FD, { words: [{ words: [group, BEFORE] }, STATUS_FRAME, { at: pid }, STATUS_FRAME] }, 2],
+      '',
+      { tolerate: 'any' },
+    ),
+    call('read', [STATUS_FD, { at: 'step.go' }, 1], '', { tolerate: 'any', onZero: LEFT }),
+  ]
+}
 
 /** Who jumps to the first call of a group comes by what is put before it. */
 const around = ({ calls: [first, ...rest] }: CallGroup, group: number, question: Call[]): Call[] => {
@@ -69,7 +73,7 @@ export const planReported = (list: readonly Call[], stepped = false): Call[] => 
   const reported = groups.flatMap((group, index) => {
     if (!group.heard) return group.calls
     const begins = group.process !== groups[index - 1]?.process
-    return around(group, index, stepped ? planQuestion(index, begins) : [])
+    return around(group, index, stepped ? planQuestion(index, group.process, begins) : [])
   })
   return stepped ? [...reported, call('exit_group', [125], '', { label: LEFT })] : reported
 }

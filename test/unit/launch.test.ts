@@ -3,11 +3,11 @@ import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { describe, expect, it, vi } from 'vitest'
 import { Failure } from '../../runtime/errors.ts'
 import { calls, type Call } from '../../runtime/init/call.ts'
-import { AT_FDCWD } from '../../runtime/init/uapi.ts'
+import { AT_FDCWD, flags } from '../../runtime/init/uapi.ts'
 import { isAlive, readComm, readIdentity } from '../../runtime/kernel/processes.ts'
 import { launchProgram, type Launch } from '../../runtime/launch.ts'
 import { planExecute } from '../../runtime/plan/execve.ts'
-import { planAwaitAgent, planFatal, planTellPid } from '../../runtime/plan/monitor.ts'
+import { planAwaitAgent, planFatal, planTellPid, STATUS_FD } from '../../runtime/plan/monitor.ts'
 import { useDirectory } from './agent/temporary.ts'
 
 const { fresh } = useDirectory()
@@ -106,6 +106,41 @@ describe('a call that fails', () => {
       proc,
     ])
     expect(facts.try).toMatch(/^# run outside the container you are in/)
+  })
+})
+
+/** A file of this machine's /proc that a PID namespace of one's own makes writable, where the kernel has CONFIG_CHECKPOINT_RESTORE. */
+const LAST_PID = '/proc/sys/kernel/ns_last_pid'
+const OWN_PIDS = ['unshare', '--user', '--map-root-user', '--pid', '--fork', '--kill-child', '--mount-proc', '--']
+const canSetPid = spawnSync(OWN_PIDS[0] ?? '', [...OWN_PIDS.slice(1), 'sh', '-c', `echo 300 >${LAST_PID}`]).status === 0
+
+describe.runIf(canSetPid)('where pids wrap around [needs a pid namespace of one’s own, ns_last_pid]', () => {
+  const wrap = calls('test.wrap', 'proc(5)')
+  const monitor = calls('test.monitor', 'wait(2)')
+  const list = [
+    wrap('openat', [AT_FDCWD, LAST_PID, flags('O_WRONLY', 'O_CLOEXEC'), 0], '', { result: { at: 'last' } }),
+    wrap('write', [{ load: 'last' }, '300', 3]),
+    wrap('clone', [flags('SIGCHLD'), 0, 0, 0, 0], '', { onZero: 'inside' }),
+    monitor('close_range', [STATUS_FD, STATUS_FD, 0]),
+    monitor('wait4', [{ name: '-1', value: 0xffffffff }, 0, 0, 0]),
+    monitor('exit_group', [0]),
+    { ...call('setsid', []), label: 'inside' },
+    ...planTellPid(),
+    exit,
+  ]
+
+  it('a process is asked about by its own pid, though its parent’s has more digits', async () => {
+    const asked: number[] = []
+    const pid = await launch(list, {
+      prefix: [...OWN_PIDS, 'sh', '-c', `echo 12344 >${LAST_PID}; "$0"; exit`],
+      onDone: () => undefined,
+      onBefore: ({ pid }) => {
+        asked.push(pid)
+        return Promise.resolve(true)
+      },
+    })
+    expect([asked[0], new Set(asked.slice(1))]).toEqual([12345, new Set([301])])
+    expect(pid).toBe(301)
   })
 })
 

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { makeView } from '../../runtime/cli/explain/text.ts'
+import { formatState } from '../../runtime/cli/step/screen.ts'
 import { calls } from '../../runtime/init/call.ts'
 import { BEFORE, parseBefore, planReported } from '../../runtime/plan/report.ts'
 import { parseNetwork } from '../../runtime/see/step/network.ts'
@@ -26,6 +28,12 @@ test('a question names its step and the process', () => {
   frame.writeBigInt64LE(BigInt(BEFORE), 8)
   frame.write('4711', 16)
   expect(parseBefore(frame)).toEqual({ group: 7, pid: 4711 })
+})
+
+test('a process that cannot be read is told from none at all', () => {
+  const view = makeView((_, text) => text, '')
+  expect(formatState({ changes: [] }, view)).toEqual(['no process is being made yet'])
+  expect(formatState({ pid: 4711, changes: [] }, view)).toEqual(['process 4711 is gone: there is no /proc/4711'])
 })
 
 test('a difference is the lines that came and went, each as often as it did', () => {

@@ -46,7 +46,7 @@ export const formatChanges = ({ changes }: Pick<Moment, 'changes'>, view: View):
 /** All of it, in full: a noun a paragraph. */
 export const formatState = ({ pid, state }: Moment, view: View): string[] =>
   state === undefined
-    ? ['no process is being made yet']
+    ? [pid === undefined ? 'no process is being made yet' : `process ${pid} is gone: there is no /proc/${pid}`]
     : [
         view.paint(BOLD, `process ${pid}`),
         ...Object.entries(state).flatMap(([about, lines]) => [

@@ -1,12 +1,11 @@
 /** Pods from manifests: checked whole, then made whole, or not at all. */
-import { existsSync, lstatSync, statSync, type Stats } from 'node:fs'
+import { accessSync, constants, existsSync, lstatSync, statSync, type Stats } from 'node:fs'
 import { rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { errnoOf, Failure, isFailure } from '../errors.ts'
+import { errnoOf, Failure } from '../errors.ts'
 import type { Losses } from '../../images/layer/unpack.ts'
 import { executeSteps, undoSteps, type Execution, type Watch } from '../execute.ts'
 import { planHostPath, type MissingPath } from '../plan/host-path.ts'
-import type { Step } from '../plan/step.ts'
 import type { PodManifest } from '../spec/manifest/pod.ts'
 import { containerName, planContainerBody, planPodRequest } from '../spec/manifest/request.ts'
 import type { HostPathType, Volume } from '../spec/manifest/volumes.ts'
@@ -60,9 +59,19 @@ const IS: Record<Exclude<HostPathType, ''>, (stats: Stats) => boolean> = {
   Socket: (stats) => stats.isSocket(),
 }
 
-/** The path and what above it there is not, the uppermost first. */
-const listAbsent = (path: string): MissingPath[] =>
-  existsSync(path) ? [] : [...listAbsent(dirname(path)), { kind: 'directory', path }]
+const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined
+
+/** The path and what above it there is not, the uppermost first. A link that leads nowhere is there, and no directory. */
+const listAbsent = (path: string): string[] => (isThere(path) ? [] : [...listAbsent(dirname(path)), path])
+
+const isWritable = (path: string): boolean => {
+  try {
+    accessSync(path, constants.W_OK | constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
 
 /** What is to be made for it, from above. @throws {Failure} `play.host-path` */
 const checkHostPath = ({ path, type, place }: Extract<Volume, { kind: 'hostPath' }>): MissingPath[] => {
@@ -72,15 +81,21 @@ const checkHostPath = ({ path, type, place }: Extract<Volume, { kind: 'hostPath'
   try {
     stats = statSync(path)
   } catch (error) {
-    const code = errnoOf(error)
-    const isDangling = lstatSync(path, { throwIfNoEntry: false }) !== undefined
-    if (code === 'ENOENT' && !isDangling && type === 'FileOrCreate' && existsSync(dirname(path)))
-      return [{ kind: 'file', path }]
-    if (code === 'ENOENT' && !isDangling && type === 'DirectoryOrCreate') return listAbsent(path)
-    throw wrong(
-      `cannot be seen: ${code ?? String(error)}`,
-      code === 'ENOENT' ? 'type: DirectoryOrCreate' : `ls -ld ${quoteWord(path)}`,
-    )
+    const code = errnoOf(error) ?? String(error)
+    const unseen = (advice: string) => wrong(`cannot be seen: ${code}`, advice)
+    if (code !== 'ENOENT' || type === 'Socket') throw unseen(`ls -ld ${quoteWord(path)}`)
+    const absent = listAbsent(path)
+    const above = dirname(absent[0] ?? path)
+    if (!existsSync(above) || absent.length === 0) {
+      const link = absent.length === 0 ? path : above
+      throw wrong(`cannot be seen: ${link} is a link that leads nowhere`, `ls -l ${quoteWord(link)}`)
+    }
+    if (!type.endsWith('OrCreate')) throw unseen(`type: ${type === 'File' ? 'FileOrCreate' : 'DirectoryOrCreate'}`)
+    if (type === 'FileOrCreate' && absent.length > 1)
+      throw wrong(`cannot be made: there is no ${dirname(path)}`, `mkdir -p ${quoteWord(dirname(path))}`)
+    if (!isWritable(above))
+      throw wrong(`cannot be made: ${above} is not ours to write`, 'a path that this user may write')
+    return absent.map((made) => ({ kind: type === 'FileOrCreate' ? 'file' : 'directory', path: made, place }))
   }
   if (type !== '' && !IS[type](stats)) throw wrong(`is no ${type.replace('OrCreate', '')}`, `ls -ld ${quoteWord(path)}`)
   return []
@@ -90,7 +105,9 @@ const checkHostPath = ({ path, type, place }: Extract<Volume, { kind: 'hostPath'
 const HOST_PATHS: Execution = {
   effects: {
     'play.file': async ({ path }) => {
-      await writeFile(String(path), '', { flag: 'a', mode: 0o644 })
+      await writeFile(String(path), '', { flag: 'a', mode: 0o644 }).catch((error: unknown) => {
+        throw new Failure(`make ${String(path)}: ${errnoOf(error) ?? String(error)}`, { id: 'play.host-path' })
+      })
       return undefined
     },
     'play.remove': async ({ kind, path }) => {
@@ -114,19 +131,6 @@ const isMounted = (agent: Agent, path: string): boolean =>
   [...agent.containers.all.values()]
     .flatMap(({ record }) => record.body.HostConfig?.Binds ?? [])
     .some((bind) => `${parseVolume(bind).source}/`.startsWith(`${path}/`))
-
-const makeHostPaths = async (steps: readonly Step[], watch?: Watch): Promise<void> => {
-  try {
-    await executeSteps(steps, { ...HOST_PATHS, watch })
-  } catch (error) {
-    const said = error instanceof Error ? error.message : String(error)
-    const facts = isFailure(error) ? error.facts : { id: 'play.host-path' }
-    const errno = errnoOf(isFailure(error) ? error.cause : error) ?? ''
-    const isRefused = ['EACCES', 'EPERM', 'EROFS'].includes(errno)
-    const wrong = isRefused ? { ...facts, try: 'a path that this user may write', status: 400, exitCode: 125 } : facts
-    throw new Failure(`hostPath: ${said}`, wrong, { cause: error })
-  }
-}
 
 const hostPathsOf = ({ volumes }: PodManifest) =>
   volumes.flatMap((volume) => (volume.kind === 'hostPath' ? [volume] : []))
@@ -203,8 +207,7 @@ export const play = async (
   const unpacked: Unpacked[][] = []
   for (const { containers } of manifests) unpacked.push(await unpackFor(agent, containers, unpacking))
   for (const pod of replaced) await removePod(agent, pod, watch)
-  const hostPaths = missing.map(planHostPath)
-  await makeHostPaths(hostPaths, watch)
+  await executeSteps(missing.map(planHostPath), { ...HOST_PATHS, watch })
   const made: Played[] = []
   try {
     for (const [at, manifest] of manifests.entries())
@@ -212,8 +215,9 @@ export const play = async (
   } catch (error) {
     for (const { pod } of made.reverse())
       await removePod(agent, pod).catch((failed: unknown) => console.error(`remove pod ${pod.name}:`, failed))
-    const unused = hostPaths.filter((_, index) => !isMounted(agent, missing[index]?.path ?? ''))
-    for (const failed of await undoSteps(unused, HOST_PATHS)) console.error('remove a hostPath:', failed)
+    const unused = missing.filter(({ path }) => !isMounted(agent, path))
+    for (const failed of await undoSteps(unused.map(planHostPath), HOST_PATHS))
+      console.error('remove a hostPath:', failed)
     throw error
   }
   return made

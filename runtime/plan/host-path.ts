@@ -5,12 +5,12 @@ import type { Step } from './step.ts'
 export interface MissingPath {
   kind: 'directory' | 'file'
   path: string
+  /** Where the manifest asks for it: `spec.volumes[0]`. */
+  place: string
 }
 
-const WHY = 'The manifest says OrCreate, and there is none. It stays when the pod goes: others may use it by then.'
-
 /** Only what is still empty: what a container has left in it is somebody's. */
-const planRemoval = ({ kind, path }: MissingPath): Step => ({
+const planRemoval = ({ kind, path }: Omit<MissingPath, 'place'>): Step => ({
   kind: 'call',
   id: 'play.host-path',
   why: 'The pod that it was made for could not be made.',
@@ -21,8 +21,9 @@ const planRemoval = ({ kind, path }: MissingPath): Step => ({
 })
 
 export const planHostPath = (missing: MissingPath): Step => {
-  const { kind, path } = missing
-  const about = { id: 'play.host-path', why: WHY, see: `ls -ld ${quoteWord(path)}`, undo: planRemoval(missing) }
+  const { kind, path, place } = missing
+  const why = `${place} says OrCreate, and there is none. It stays when the pod goes: others may use it by then.`
+  const about = { id: 'play.host-path', why, see: `ls -ld ${quoteWord(path)}`, undo: planRemoval(missing) }
   if (kind === 'directory') return { ...about, kind: 'mkdir', man: 'mkdir(2)', path, mode: 0o755 }
   return {
     ...about,

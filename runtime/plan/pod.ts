@@ -80,7 +80,7 @@ const planVolumes = (directory: string, names: readonly string[]): Step[] => {
       return {
         kind: 'mkdir',
         id: 'pod.empty-dir',
-        why: 'An emptyDir: each container that shares it may write it, whichever user it is.',
+        why: `The emptyDir ${name}: each container that shares it may write it, whichever user it is.`,
         man: 'mkdir(2)',
         see: `ls -ld ${quoteAround(path)}`,
         path,

@@ -8,11 +8,13 @@ import {
   readlinkSync,
   rmSync,
   chmodSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
+import { resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { isDead, makeRoot } from '../fixtures/glasspod.ts'
 import { until } from '../fixtures/glasspod-until.ts'
@@ -328,6 +330,46 @@ test('a hostPath that is not as it says is refused, and nothing of it is made', 
   const { exitCode, stderr } = await play(manifest('refused', [{ name: 'main' }], { volumes }))
   expect(exitCode).toBe(125)
   expect(stderr).toContain(`spec.volumes[1].hostPath: ${shared}/absent cannot be seen: ENOENT`)
+  expect(existsSync(`${shared}/never`)).toBe(false)
+})
+
+test.each([
+  [
+    'a file below a directory that is not there',
+    'FileOrCreate',
+    'no/file',
+    'cannot be made: there is no $/no',
+    'mkdir -p $/no',
+  ],
+  [
+    'a directory below a link that leads nowhere',
+    'DirectoryOrCreate',
+    'link/deep',
+    'cannot be seen: $/link is a link that leads nowhere',
+    'ls -l $/link',
+  ],
+  [
+    'a directory where nobody of ours may write',
+    'DirectoryOrCreate',
+    '/usr/glasspod/deep',
+    'cannot be made: /usr is not ours to write',
+    'a path that this user may write',
+  ],
+  ['a file that is not there', 'File', 'absent', 'cannot be seen: ENOENT', 'type: FileOrCreate'],
+])('%s is refused as a hostPath, with its place in the manifest', async (_, type, name, what, advice) => {
+  const link = `${shared}/link`
+  if (name.startsWith('link')) symlinkSync('/no/such/target', link)
+  const path = resolve(shared, name)
+  const volumes = [
+    { name: 'new', hostPath: { path: `${shared}/never`, type: 'DirectoryOrCreate' } },
+    { name: 'a', hostPath: { path, type } },
+  ]
+  const { exitCode, stderr } = await play(manifest('refused', [{ name: 'main' }], { volumes }))
+  rmSync(link, { force: true })
+  expect(exitCode).toBe(125)
+  const said = stderr.replaceAll(shared, '$').replaceAll(/\n +/g, ' ')
+  expect(said).toContain(`spec.volumes[1].hostPath: ${path.replace(shared, '$')} ${what}`)
+  expect(said).toContain(`try    ${advice}`)
   expect(existsSync(`${shared}/never`)).toBe(false)
 })
 

@@ -43,8 +43,8 @@ describe('a pod', () => {
 
   it('is made with its emptyDirs, which everybody may write; a hostPath is taken back while it is empty', () => {
     const missing = [
-      { kind: 'directory', path: '/srv/a b' },
-      { kind: 'file', path: '/srv/f' },
+      { kind: 'directory', path: '/srv/a b', place: 'spec.volumes[0]' },
+      { kind: 'file', path: '/srv/f', place: 'spec.volumes[1]' },
     ] as const
     expect(shell([...missing.map(planHostPath), ...planPodCreation('/p', ['data'])])).toMatchInlineSnapshot(`
       "mkdir -p -m 755 '/srv/a b'

@@ -190,6 +190,13 @@ export class Store {
     })
   }
 
+  /** What would go, and what index.json then has. @throws Failure as `remove` does */
+  async planRemoval(text: string, { force = false } = {}): Promise<Removal & { before: Entries; entries: Entries }> {
+    const before = await readLayoutIndex(this.directory)
+    const image = findImage(await readImages(this, before), text)
+    return { before, ...planRemoval(before, { image, text, force, users: this.#users() }) }
+  }
+
   /**
    * Takes the name away, or with an id the whole image; with the last name go the blobs and layers that no other
    * image uses. What a container needs stays, with `force` as an image without a name.
@@ -197,9 +204,7 @@ export class Store {
    */
   remove(text: string, { force = false } = {}): Promise<Removal> {
     return this.#exclusively(async () => {
-      const entries = await readLayoutIndex(this.directory)
-      const image = findImage(await readImages(this, entries), text)
-      const { entries: left, ...removal } = planRemoval(entries, { image, text, force, users: this.#users() })
+      const { before: entries, entries: left, ...removal } = await this.planRemoval(text, { force })
       const isLess = entries.some(({ digest }) => left.every((entry) => entry.digest !== digest))
       if (isLess) await this.#reduceTo(left)
       else await writeLayoutIndex(this.directory, left)

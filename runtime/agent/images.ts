@@ -10,7 +10,15 @@ import { applyMarks } from '../apply-marks.ts'
 import type { SharedTakes, TakeOptions, TakePart } from '../../images/take-image.ts'
 import { errnoOf, Failure } from '../errors.ts'
 import { executeSteps, type Watch } from '../execute.ts'
-import { ARCHIVE, planArchive, planImageConfig, planImageName, planLayers, planManifest } from '../plan/pull.ts'
+import {
+  ARCHIVE,
+  planArchive,
+  planImageConfig,
+  planImageName,
+  planImageRemoval,
+  planLayers,
+  planManifest,
+} from '../plan/pull.ts'
 import type { Step } from '../plan/step.ts'
 import { quoteWord } from '../spec/shell-words.ts'
 import type { Node } from './node.ts'
@@ -106,9 +114,22 @@ export class Images {
     )
   }
 
-  async remove(word: string, force: boolean): Promise<Removal> {
+  /** What `remove` would do. @throws Failure as it does */
+  async planRemoval(word: string, force: boolean): Promise<Step[]> {
+    await (await this.store()).planRemoval(await this.nameMeant(word), { force })
+    return [planImageRemoval(word, this.node.paths.images, this.node.paths.layers)]
+  }
+
+  async remove(word: string, force: boolean, watch?: Watch): Promise<Removal> {
     const name = await this.nameMeant(word)
-    return this.changing((store) => store.remove(name, { force }))
+    let removal: Removal = { untagged: [], deleted: [] }
+    const effect = async () => {
+      removal = await this.changing((store) => store.remove(name, { force }))
+      return undefined
+    }
+    const { images, layers } = this.node.paths
+    await executeSteps([planImageRemoval(word, images, layers)], { effects: { 'image.remove': effect }, watch })
+    return removal
   }
 
   async tag(word: string, name: string): Promise<void> {
@@ -140,7 +161,7 @@ export class Images {
         case 'manifest':
           return planManifest(part.from)
         case 'config':
-          return planImageConfig(part.from)
+          return planImageConfig(part.from, this.node.paths.images)
         case 'layers':
           return planLayers(part.layers, this.node.paths.layers)
         case 'name':
@@ -170,7 +191,11 @@ export class Images {
         import('../../images/transport.ts'),
       ])
     const transport = parseTransport(word)
-    if (transport.transport !== 'docker') return this.planArchived(transport)
+    if (transport.transport !== 'docker')
+      return this.planArchived(
+        fillOf(transport),
+        transport.transport.startsWith('oci') ? 'index.json' : 'manifest.json',
+      )
     const { layers, images } = this.node.paths
     const conf = await readRegistriesConf({ env: process.env })
     const [reference] = expandName(transport.name, conf)
@@ -179,19 +204,24 @@ export class Images {
     const where = (blob?: string) => whereAt(place, reference, blob)
     return [
       planManifest(where()),
-      planImageConfig(where('$CONFIG')),
+      planImageConfig(where('$CONFIG'), images),
       planLayers([{ from: where('$LAYER'), diffId: '$DIFF_ID' }], layers),
       planImageName(formatReference(reference), '$MANIFEST', images),
     ]
   }
 
-  private planArchived(transport: Transport): Step[] {
+  /** What a load would do. @param file undefined: standard input. Which form it has, only its files tell. */
+  planLoad(file: string | undefined): Step[] {
+    return this.planArchived(file === undefined ? undefined : untar(quoteWord(file)), '$TOP')
+  }
+
+  /** @param top the file of the archive that leads on */
+  private planArchived(fill: string | undefined, top: string): Step[] {
     const { layers, images } = this.node.paths
-    const isLayout = transport.transport.startsWith('oci')
     return [
-      planArchive(images, fillOf(transport)),
-      planManifest(`${ARCHIVE}/${isLayout ? 'index.json' : 'manifest.json'}`),
-      planImageConfig(`${ARCHIVE}/$CONFIG`),
+      planArchive(images, fill),
+      planManifest(`${ARCHIVE}/${top}`),
+      planImageConfig(`${ARCHIVE}/$CONFIG`, images),
       planLayers([{ from: `${ARCHIVE}/$LAYER`, diffId: '$DIFF_ID' }], layers),
       planImageName('$NAME', '$MANIFEST', images),
     ]
@@ -203,11 +233,13 @@ export class Images {
   }
 }
 
+const untar = (path: string): string => `tar -x -f ${path} -C ${ARCHIVE}`
+
 /** How a shell would come to what is sent. */
 const fillOf = (transport: Transport): string => {
   if ('name' in transport) return `docker save ${quoteWord(transport.name)} | tar -x -C ${ARCHIVE}`
   const path = quoteWord(transport.path)
-  return transport.transport.endsWith('-archive') ? `tar -x -f ${path} -C ${ARCHIVE}` : `cp -a ${path}/. ${ARCHIVE}`
+  return transport.transport.endsWith('-archive') ? untar(path) : `cp -a ${path}/. ${ARCHIVE}`
 }
 
 /** More than any passwd or group file needs. */

@@ -2,9 +2,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { readFileSync } from 'node:fs'
 import { Failure } from '../errors.ts'
-import { isFreezing, isFrozen, writeFreeze } from '../kernel/cgroups/freezer.ts'
+import { executeSteps, type Watch } from '../execute.ts'
+import { isFreezing, isFrozen } from '../kernel/cgroups/freezer.ts'
 import { readMembers } from '../kernel/cgroups/leaf.ts'
 import { parseStat } from '../kernel/processes.ts'
+import { planPause, planUnpause } from '../plan/lifecycle.ts'
+import type { Step } from '../plan/step.ts'
 import { quoteWord } from '../spec/shell-words.ts'
 
 const STEP_MS = 2
@@ -44,14 +47,34 @@ export const refuseWithoutCgroup = (name: string, reason: string | undefined): F
     status: 500,
   })
 
-/** Failure `container.paused` if it is, `container.busy` if a process of it cannot be stopped; it then goes on. */
-export const freeze = async (name: string, directory: string): Promise<void> => {
+/** What freezes it. Failure `container.paused` if it is frozen. */
+export const planFreeze = (name: string, directory: string): Step[] => {
   if (isFrozen(directory) === true)
     throw conflict('container.paused', `container ${name} is already paused`, `glasspod unpause ${name}`)
-  writeFreeze(directory, true)
+  return planPause(directory)
+}
+
+/** What lets it go on. Failure `container.not-paused`. */
+export const planThaw = (name: string, directory: string): Step[] => {
+  if (!isFreezing(directory) && isFrozen(directory) !== true)
+    throw conflict('container.not-paused', `container ${name} is not paused`, `glasspod pause ${name}`)
+  return planUnpause(directory)
+}
+
+const run = (steps: readonly Step[], wait: () => Promise<void>, watch?: Watch): Promise<void> =>
+  executeSteps(steps, { effects: { 'container.frozen': () => wait().then(() => undefined) }, watch })
+
+/** Failure `container.paused` if it is, `container.busy` if a process of it cannot be stopped; it then goes on. */
+export const freeze = (name: string, directory: string, watch?: Watch): Promise<void> =>
+  run(planFreeze(name, directory), () => waitFrozen(name, directory), watch)
+
+/** Failure `container.not-paused`; `container.frozen-above` where a directory above is frozen too. */
+export const thaw = (name: string, directory: string, watch?: Watch): Promise<void> =>
+  run(planThaw(name, directory), () => waitThawed(name, directory), watch)
+
+const waitFrozen = async (name: string, directory: string): Promise<void> => {
   if (await awaitFrozen(directory, true)) return
   const stuck = listUninterruptible(directory)
-  writeFreeze(directory, false)
   throw new Failure(`pause ${name}: not all of its processes stopped within ${LIMIT_MS / 1000} s`, {
     id: 'container.busy',
     why: 'a process that waits for a device, or for a filesystem of another, cannot be stopped',
@@ -61,11 +84,7 @@ export const freeze = async (name: string, directory: string): Promise<void> => 
   })
 }
 
-/** Failure `container.not-paused`; `container.frozen-above` where a directory above is frozen too. */
-export const thaw = async (name: string, directory: string): Promise<void> => {
-  if (!isFreezing(directory) && isFrozen(directory) !== true)
-    throw conflict('container.not-paused', `container ${name} is not paused`, `glasspod pause ${name}`)
-  writeFreeze(directory, false)
+const waitThawed = async (name: string, directory: string): Promise<void> => {
   if (await awaitFrozen(directory, false)) return
   throw new Failure(`unpause ${name}: it is still frozen`, {
     id: 'container.frozen-above',

@@ -1,10 +1,13 @@
 /** New limits for a container that exists: of a running one the kernel's files, of any the record that the next run reads. */
 import { Failure } from '../errors.ts'
-import { changeLimits } from '../kernel/cgroups/limits.ts'
-import { planChange } from '../plan/limits.ts'
+import { executeSteps, type Watch } from '../execute.ts'
+import { readBefore } from '../kernel/cgroups/limits.ts'
+import { planNewLimits } from '../plan/lifecycle.ts'
+import { planChange, type LimitLine } from '../plan/limits.ts'
+import { planLimitStep } from '../plan/pod.ts'
+import type { Step } from '../plan/step.ts'
 import { refuseUnsupported } from '../spec/config.ts'
 import { LIMIT_FIELDS, pickLimits, pickWeights, type Limits } from '../spec/limits.ts'
-import type { OciResources } from '../spec/oci.ts'
 import { checkRestart, RESTART_SHAPE, type RestartPolicy } from '../spec/restart.ts'
 import { planResources } from '../spec/resources.ts'
 import type { Shape } from '../spec/shape.ts'
@@ -12,7 +15,6 @@ import type { Container, Containers } from './containers.ts'
 import { hostResources, requireLimits } from './limits.ts'
 import type { Node } from './node.ts'
 import type { Pods } from './pods.ts'
-import type { PodRecord } from './records.ts'
 import type { Leaves } from './leaves.ts'
 
 /** Body of POST /containers/ID/update: what is absent or 0 stays as it is. */
@@ -52,11 +54,30 @@ export const mergeLimits = (before: Limits, asked: Limits): Limits => {
   }
 }
 
-export const updateContainer = (
-  parts: { node: Node; pods: Pods; containers: Containers; leaves: Leaves },
+/** Changes a directory that is in use. */
+export const planWrites = (cgroup: string, lines: readonly LimitLine[]): Step[] =>
+  lines.map((line) => ({
+    ...planLimitStep(
+      cgroup,
+      line,
+      `The kernel asks for it each time it gives something: ${line.file} is ${line.value}.`,
+    ),
+    undo: planLimitStep(cgroup, { ...line, value: readBefore(cgroup, line) }, 'What it was before.'),
+  }))
+
+interface Parts {
+  node: Node
+  pods: Pods
+  containers: Containers
+  leaves: Leaves
+}
+
+/** What it would do, and what is kept of it. @throws {Failure} a limit that nobody enforces here, or that does not fit */
+export const planUpdate = (
+  parts: Parts,
   container: Container,
   body: UpdateBody,
-): void => {
+): { steps: Step[]; save: () => void } => {
   const { record } = container
   refuseUnsupported(body)
   const policy = body.RestartPolicy?.Name ? body.RestartPolicy : undefined
@@ -67,23 +88,42 @@ export const updateContainer = (
   const resources = requireLimits(parts.node, limits, pod)
   const cgroup = container.isRunning ? parts.leaves.of(record) : undefined
   const host = hostResources(parts.node, pod)
-  if (cgroup !== undefined) changeLimits(cgroup, planChange(planResources(before, host), resources))
-  if (pod.implicit) updateWeights(parts, pod, planResources(pickWeights(limits), host))
-  record.body.HostConfig = {
-    ...record.body.HostConfig,
-    ...EMPTY_CPU,
-    ...limits,
-    ...(policy === undefined ? {} : { RestartPolicy: policy }),
+  // What counts among neighbours is said of the pod that was made for the container too: there its neighbours are.
+  const weights = pod.implicit ? planResources(pickWeights(limits), host) : undefined
+  const around = weights !== undefined && parts.pods.isRunning(pod) ? parts.pods.cgroup(pod) : undefined
+  return {
+    steps: [
+      ...(cgroup === undefined ? [] : planWrites(cgroup, planChange(planResources(before, host), resources))),
+      ...(around === undefined ? [] : planWrites(around, planChange(pod.resources ?? {}, weights ?? {}))),
+      planNewLimits(container.directory),
+    ],
+    save: () => {
+      record.body.HostConfig = {
+        ...record.body.HostConfig,
+        ...EMPTY_CPU,
+        ...limits,
+        ...(policy === undefined ? {} : { RestartPolicy: policy }),
+      }
+      parts.containers.save(container)
+      if (weights === undefined) return
+      pod.resources = weights
+      parts.pods.save(pod)
+    },
   }
-  parts.containers.save(container)
 }
 
-/** What counts among neighbours is said of the pod that was made for the container too: there its neighbours are. */
-const updateWeights = ({ pods }: { pods: Pods }, pod: PodRecord, resources: OciResources): void => {
-  const cgroup = pods.isRunning(pod) ? pods.cgroup(pod) : undefined
-  if (cgroup !== undefined) changeLimits(cgroup, planChange(pod.resources ?? {}, resources))
-  pod.resources = resources
-  pods.save(pod)
+/** All of it, or nothing. */
+export const updateContainer = async (
+  parts: Parts,
+  container: Container,
+  body: UpdateBody,
+  watch?: Watch,
+): Promise<void> => {
+  const { steps, save } = planUpdate(parts, container, body)
+  await executeSteps(steps, {
+    effects: { 'container.record': () => Promise.resolve(save()).then(() => undefined) },
+    watch,
+  })
 }
 
 /** What mergeCpu may have taken away. */

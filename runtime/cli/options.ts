@@ -149,6 +149,11 @@ export const badFlag = (sentence: string, hint?: string): Failure =>
 
 const unknownFlag = (flag: string, verb: string, options: OptionTable): Failure => {
   if (flag === '--root') return badFlag('--root stands before the verb', `glasspod --root DIR ${verb} ...`)
+  if (flag === '--explain' || flag === '--step')
+    return badFlag(
+      `glasspod ${verb} has no steps to ${flag === '--step' ? 'stop at' : 'tell'}`,
+      'glasspod explain, which names the verbs that have',
+    )
   if (flag === '-=') return badFlag('a short flag takes no =value here', 'the long form, as in --tty=false')
   const nearest = flag.startsWith('--') ? findNearest(flag.slice(2), Object.keys(options)) : undefined
   return badFlag(

@@ -31,6 +31,17 @@ export const write = (fd: typeof STDOUT | typeof STDERR, data: string | Uint8Arr
 export const readColumns = (fd: typeof STDOUT | typeof STDERR): number | undefined =>
   isatty(fd) ? (fd === STDOUT ? process.stdout : process.stderr).columns || COLUMNS : undefined
 
+/** Of prose: what a line must have, and what the eye still finds its way back on. */
+const NARROW = 40
+const WIDE = 100
+
+/** For prose, as man(1) has it: COLUMNS, or what the terminal has, up to what is easily read; 80 where nothing says. */
+export const readWidth = (fd: typeof STDOUT | typeof STDERR): number => {
+  const asked = /^\d{1,4}$/.exec(process.env['COLUMNS'] ?? '')?.[0]
+  const columns = Number(asked ?? 0) || (readColumns(fd) ?? COLUMNS)
+  return Math.min(Math.max(columns, NARROW), WIDE)
+}
+
 export const print = (line: string): void => write(STDOUT, `${line}\n`)
 export const printError = (line: string): void => write(STDERR, `${line}\n`)
 export const printJson = (value: unknown): void => print(JSON.stringify(value, null, 2))

@@ -33,6 +33,24 @@ const planCopy = (directory: string, layers: readonly string[]): Step => ({
   shell: layers.map((layer) => `cp -a --reflink=auto ${layer}/. ${directory}/upper`).join(' && '),
 })
 
+export const planRecord = (directory: string): Step => ({
+  kind: 'call',
+  id: 'container.record',
+  why: 'What was asked for is kept by rename: whole or not at all.',
+  man: 'rename(2)',
+  see: 'glasspod inspect NAME',
+  effect: 'container.record',
+  input: { directory },
+  shell: `mv ${directory}/container.json.tmp ${directory}/container.json`,
+})
+
+/** The record of one that was made before. */
+export const planNewLimits = (directory: string): Step => ({
+  ...planRecord(directory),
+  id: 'container.limits',
+  why: 'Its next run has them too: they are kept by rename, whole or not at all.',
+})
+
 export interface Creation {
   directory: string
   driver: StorageDriver
@@ -68,16 +86,7 @@ export const planCreation = ({ directory, driver, layers }: Creation): Step[] =>
     path: `${directory}/log`,
     value: '',
   },
-  {
-    kind: 'call',
-    id: 'container.record',
-    why: 'What was asked for is kept by rename: whole or not at all.',
-    man: 'rename(2)',
-    see: 'glasspod inspect NAME',
-    effect: 'container.record',
-    input: { directory },
-    shell: `mv ${directory}/container.json.tmp ${directory}/container.json`,
-  },
+  planRecord(directory),
 ]
 
 export const planSignal = (pid: number, signal: number, why: string): Step => ({
@@ -101,15 +110,42 @@ export const planKillHard = ({ pid, cgroup }: { pid: number; cgroup: string | un
   shell: cgroup === undefined ? `kill -KILL ${pid}` : `echo 1 > ${cgroup}/cgroup.kill`,
 })
 
-/** A frozen process takes no signal but SIGKILL. */
-export const planThaw = (cgroup: string): Step => ({
+const planFreezing = (cgroup: string, frozen: boolean, why: string): Step => ({
   kind: 'write',
-  id: 'container.thaw',
-  why: 'It is paused: it can only end when it goes on.',
+  id: frozen ? 'container.freeze' : 'container.thaw',
+  why,
   man: 'cgroups(7)',
   path: `${cgroup}/cgroup.freeze`,
-  value: '0',
+  value: frozen ? '1' : '0',
 })
+
+const planAwaitFrozen = (cgroup: string, frozen: boolean, why: string): Step => ({
+  kind: 'call',
+  id: frozen ? 'container.frozen' : 'container.thawed',
+  why,
+  man: 'cgroups(7)',
+  see: `cat ${cgroup}/cgroup.events`,
+  effect: 'container.frozen',
+  input: {},
+  shell: `until grep -qx 'frozen ${frozen ? 1 : 0}' ${cgroup}/cgroup.events; do sleep 0.01; done`,
+})
+
+/** A frozen process takes no signal but SIGKILL. */
+export const planThaw = (cgroup: string): Step =>
+  planFreezing(cgroup, false, 'It is paused: it can only end when it goes on.')
+
+export const planPause = (cgroup: string): Step[] => [
+  {
+    ...planFreezing(cgroup, true, 'The kernel stops each of its tasks on the way back to user mode; none is told.'),
+    undo: planFreezing(cgroup, false, 'Not all of it has stopped, so none of it stays stopped.'),
+  },
+  planAwaitFrozen(cgroup, true, 'Asked for is not done: the kernel says when the last task has stopped.'),
+]
+
+export const planUnpause = (cgroup: string): Step[] => [
+  planFreezing(cgroup, false, 'The tasks go on where they were stopped.'),
+  planAwaitFrozen(cgroup, false, 'What is below a frozen directory stays frozen: the kernel says whether it goes on.'),
+]
 
 export const planWait = (pid: number, seconds: number): Step => ({
   kind: 'call',

@@ -14,7 +14,7 @@ export const ARCHIVE = '$ARCHIVE'
 
 const isUrl = (from: string): boolean => /^https?:/.test(from)
 
-/** @param fill how a shell would fill the directory; without, from what a client sends */
+/** @param fill how a shell would fill the directory; without, from what a client sends on standard input */
 export const planArchive = (layout: string, fill = `tar -x -C ${ARCHIVE}`): Step => ({
   kind: 'call',
   id: 'image.archive',
@@ -50,12 +50,12 @@ export const planManifest = (from: string): Step => ({
   shell: isUrl(from) ? `curl -fsSL ${ACCEPT} ${from}` : `cat ${quoteAround(from)}`,
 })
 
-export const planImageConfig = (from: string): Step => ({
+export const planImageConfig = (from: string, layout: string): Step => ({
   kind: 'call',
   id: 'image.config',
   why: 'The image’s command, variables and user, and the digests that its unpacked layers must have.',
   man: isUrl(from) ? 'curl(1)' : 'cat(1)',
-  see: 'glasspod inspect IMAGE',
+  see: `ls ${quoteAround(layout)}/blobs/sha256`,
   effect: 'image.part',
   input: { from },
   shell: isUrl(from) ? `curl -fsSL ${from}` : `cat ${quoteAround(from)}`,
@@ -85,6 +85,22 @@ export const planLayers = (layers: readonly PulledLayer[], directory: string): S
   effect: 'image.part',
   input: { from: layers.map(({ from }) => from) },
   shell: layers.map(({ from, diffId }) => unpack(from, `${directory}/${diffId.replace(/^sha256:/, '')}`)).join('\n'),
+})
+
+/** @param layers directory of the unpacked ones */
+export const planImageRemoval = (word: string, layout: string, layers: string): Step => ({
+  kind: 'call',
+  id: 'image.remove',
+  why: 'The name goes by rename; with the last one go the blobs and layers to which no other image leads.',
+  man: 'unlink(2)',
+  see: 'glasspod system df',
+  effect: 'image.remove',
+  input: { word },
+  shell: [
+    `mv ${quoteAround(`${layout}/index.json.tmp`)} ${quoteAround(`${layout}/index.json`)}`,
+    `rm -f ${quoteAround(layout)}/blobs/sha256/$BLOB`,
+    `rm -rf ${quoteAround(layers)}/$DIFF_ID`,
+  ].join('\n'),
 })
 
 export const planImageName = (name: string, digest: string, layout: string): Step => ({

@@ -1,10 +1,12 @@
 /** The command that shows what a step has done while it lasts; inside a program, a command of the container. */
 import type { Step } from '../plan/step.ts'
 import { quoteAround } from '../spec/shell-words.ts'
+import { findById, type ById } from './by-id.ts'
 
 /** Of steps whose plan names none: ids, and what shows them. */
-const OUTSIDE: readonly (readonly [RegExp, string])[] = [
-  [/^image\./, 'glasspod image inspect IMAGE'],
+const OUTSIDE: ById = [
+  // of one that is on its way, nothing else can be asked yet
+  [/^image\./, 'glasspod images'],
   [/^network\./, 'glasspod graph'],
   [/^pod\./, 'glasspod pod ps'],
   [/^(container|exec)\./, 'glasspod ps --all'],
@@ -13,7 +15,7 @@ const OUTSIDE: readonly (readonly [RegExp, string])[] = [
   [/^node\.guard$/, 'nsenter -t $NODE_NETWORK -U -n --preserve-credentials nft list ruleset'],
 ]
 
-const INSIDE: readonly (readonly [RegExp, string])[] = [
+const INSIDE: ById = [
   [/^(mounts|rootfs|pod\.)/, 'cat /proc/self/mountinfo'],
   [/^devices/, 'ls -l /dev'],
   [/^(cgroups\.|pause\.cgroup)/, 'cat /proc/self/cgroup'],
@@ -24,11 +26,9 @@ const INSIDE: readonly (readonly [RegExp, string])[] = [
   [/^holder\./, 'glasspod agent status'],
 ]
 
-const find = (list: typeof OUTSIDE, id: string): string | undefined => list.find(([pattern]) => pattern.test(id))?.[1]
-
 /** Of one call of a program, and those that go with it. */
 export const seeInside = (id: string, see: string | undefined): string =>
-  see ?? find(INSIDE, id) ?? 'cat /proc/self/status'
+  see ?? findById(INSIDE, id) ?? 'cat /proc/self/status'
 
 export const seeOf = (step: Step): string => {
   if (step.see !== undefined) return step.see
@@ -40,6 +40,6 @@ export const seeOf = (step: Step): string => {
     case 'enter':
     case 'signal':
     case 'call':
-      return find(OUTSIDE, step.id) ?? 'glasspod info'
+      return findById(OUTSIDE, step.id) ?? 'glasspod info'
   }
 }

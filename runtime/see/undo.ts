@@ -1,10 +1,11 @@
 /** What takes back a step that has no undo of its own. Hardly any inside a program has: that is what namespaces are good for. */
 import type { Step } from '../plan/step.ts'
 import { quoteAround } from '../spec/shell-words.ts'
+import { findById, type ById } from './by-id.ts'
 
 const NEVER = 'cannot be taken back'
 
-const INSIDE: readonly (readonly [RegExp, string])[] = [
+const INSIDE: ById = [
   [/^namespaces\./, 'the namespace ends with its last process'],
   [/^(mounts|rootfs|devices|pod\.(memory|volume))/, 'the mounts end with their namespace'],
   [/^(net|uts)\./, 'it ends with the namespace'],
@@ -13,12 +14,14 @@ const INSIDE: readonly (readonly [RegExp, string])[] = [
   [/^cgroups\.kill$/, NEVER],
 ]
 
-const OUTSIDE: readonly (readonly [RegExp, string])[] = [
+const OUTSIDE: ById = [
   [/^image\.manifest$/, 'nothing is changed yet'],
+  [/^image\.remove$/, 'glasspod pull IMAGE, or tag another name'],
   [/^image\./, 'glasspod rmi IMAGE'],
   [/^container\.init$/, 'glasspod kill NAME'],
   [/^container\.record$/, 'glasspod rm NAME'],
-  [/^container\.wait$/, 'nothing is changed'],
+  [/^container\.limits$/, 'glasspod update NAME, with what it was before'],
+  [/^container\.(wait|frozen|thawed)$/, 'nothing is changed'],
   [/^container\.thaw$/, 'glasspod pause NAME'],
   [/^pod\.(record|files)$/, 'glasspod pod rm NAME'],
   [/^node\.(guard|uplink)$/, 'it ends with the network namespace'],
@@ -28,16 +31,14 @@ const OUTSIDE: readonly (readonly [RegExp, string])[] = [
 /** Such a file is there as long as its directory. */
 const IN_CGROUPFS = /\/(cgroup|cpu|cpuset|io|memory|pids)\.[^/]+$/
 
-const find = (list: typeof INSIDE, id: string): string | undefined => list.find(([pattern]) => pattern.test(id))?.[1]
-
-export const undoInside = (id: string): string => find(INSIDE, id) ?? 'it ends with the process'
+export const undoInside = (id: string): string => findById(INSIDE, id) ?? 'it ends with the process'
 
 /** @param format how a step is written. */
 export const undoOf = (step: Step, format: (step: Step) => string): string => {
   if (step.undo !== undefined) return format(step.undo)
   if (step.kind === 'write' && IN_CGROUPFS.test(step.path))
-    return find(OUTSIDE, step.id) ?? 'it goes with its directory'
+    return findById(OUTSIDE, step.id) ?? 'it goes with its directory'
   if (step.kind === 'mkdir') return `rmdir ${quoteAround(step.path)}`
   if (step.kind === 'write') return `rm ${quoteAround(step.path)}`
-  return find(OUTSIDE, step.id) ?? NEVER
+  return findById(OUTSIDE, step.id) ?? NEVER
 }

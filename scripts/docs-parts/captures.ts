@@ -45,7 +45,7 @@ const SCREENS: Record<string, () => string> = {
   'glasspod doctor --residue': () => formatLeftovers(findings()),
   'glasspod ids': () => formatMaps(recorded<IdMaps>('ids')),
   'glasspod ids 33': () => formatPairs(recorded<Pair[]>('ids-33')),
-  'glasspod inspect namespaces 532': () => formatNamespaces(recorded<ProcessNamespaces>('namespaces'), plain),
+  'glasspod inspect namespaces 532': () => formatNamespaces(recorded<ProcessNamespaces>('namespaces'), plain, COLUMNS),
   'glasspod cgroup': () => formatCgroups(graph().cgroup, plain, COLUMNS),
   'glasspod graph web': () => formatText(selectPods(graph(), ['web']), plain, COLUMNS),
 }

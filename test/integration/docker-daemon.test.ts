@@ -66,7 +66,15 @@ describe('docker-daemon', () => {
       await root.ok(['push', root.image, 'docker-daemon:team/app:1'], { env })
       expect((await look(other, 'team/app:1')).Id).toBe(image.Id)
       await root.ok(['image', 'prune', '-a', '-f'])
-      expect(await root.ok(['pull', '-q', 'docker-daemon:team/app:1'], { env })).toBe(image.Id)
+      const will = JSON.parse(await root.ok(['explain', '--format', 'json', 'pull', 'docker-daemon:team/app:1'])) as {
+        id: string
+        text: string
+      }[]
+      expect(will[0]?.text).toContain('docker save team/app:1 | tar -x -C $ARCHIVE')
+      const pull = await root.glasspod(['pull', '-q', '--explain', 'docker-daemon:team/app:1'], { env })
+      expect(pull).toMatchObject({ exitCode: 0, stdout: image.Id })
+      const made = [...pull.stderr.matchAll(/^✔ \d+ (\S+) /gm)].map(([, id]) => id)
+      expect(made).toEqual(will.map(({ id }) => id))
       const { stderr } = await root.glasspod(['push', 'nothing:here', 'docker-daemon:team/app:2'], { env })
       expect(stderr).toContain('no such image: nothing:here')
       expect(await other.ok(['images', '-q'])).toBe(image.Id.replace('sha256:', '').slice(0, 12))

@@ -2,7 +2,10 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeRoot, type Outcome } from '../fixtures/glasspod.ts'
+import { until } from '../fixtures/glasspod-until.ts'
+import { onTerminal } from '../fixtures/on-terminal.ts'
 import { expectNoResidue } from '../fixtures/residue.ts'
+import { readScreen } from '../fixtures/screen.ts'
 
 const root = makeRoot()
 beforeAll(root.seedImage)
@@ -149,6 +152,31 @@ describe('stats', () => {
     } finally {
       await root.ok(['rm', '-f', 'job'])
     }
+  })
+
+  test('is drawn anew on a terminal, with who comes and goes, until Ctrl-C, which gives the terminal back', async () => {
+    await root.ok(['run', '-d', '--name', 'job', '--network', 'none', root.image, 'sleep', '1000'])
+    const terminal = onTerminal(root, 'trap : INT; stty -g; glasspod stats; echo "exit $?"; stty -g')
+    const screen = () => readScreen(terminal.seen().split('\x1b[?1049h')[1] ?? '')
+    const has = (name: string) => screen().lines.some((line) => line.includes(` ${name} `))
+    try {
+      await until('it is drawn', () => has('job'))
+      await root.ok(['run', '-d', '--name', 'second', '--network', 'none', root.image, 'sleep', '1000'])
+      await until('the second one is there', () => has('second'))
+      await root.ok(['rm', '-f', 'second'])
+      await until('it is gone', () => !has('second'))
+      // drawn over what was there, in lines that the terminal has not broken
+      expect(screen().lines.filter((line) => line.startsWith('CONTAINER ID'))).toHaveLength(1)
+      expect(screen().broken).toEqual([])
+    } finally {
+      terminal.type('\x03')
+      await terminal.child
+      await root.ok(['rm', '-f', 'job', 'second']).catch(() => undefined)
+    }
+    const [before = '', during = ''] = terminal.seen().split('\x1b[?1049h')
+    const [, after = ''] = during.split('\x1b[?1049l')
+    expect(after).toMatch(/exit 130/)
+    expect(after.trim().split(/\s+/).at(-1)).toBe(before.trim().split(/\s+/).at(-1))
   })
 
   test('streams by Docker’s API, the processor’s time growing, until the container ends', async () => {

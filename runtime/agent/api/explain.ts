@@ -6,10 +6,13 @@ import { readBody, route, type Request, type Route } from '../http.ts'
 import type { ContainerRecord, PodRecord } from '../records.ts'
 import { findPlayed } from '../play.ts'
 import { planPodEnd } from '../pod-end.ts'
+import { planUpdate, UPDATE_SHAPE, type UpdateBody } from '../update.ts'
 import { planNode } from './explain-node.ts'
 import { explainPlay } from './explain-play.ts'
 import { idOf, imagineContainer, NOW, type Part } from './imagine.ts'
 import { loadManifests, readManifest } from './play.ts'
+import { planPause, planUnpause, toFreeze } from './resources.ts'
+import { isTrue } from './query.ts'
 import { secondsOf } from './seconds.ts'
 import { POD_FIELDS, podRequest, type PodBody } from './pods.ts'
 import { Failure } from '../../errors.ts'
@@ -70,7 +73,7 @@ const explainExec = async (agent: Agent, { raw, query }: Request): Promise<Part[
   return [{ when: NOW, steps: [...planExecFiles(directory), ...start] }]
 }
 
-const explainOne = async (agent: Agent, verb: string, { query }: Request): Promise<Part[]> => {
+const explainOne = async (agent: Agent, verb: string, { query, raw }: Request): Promise<Part[]> => {
   const container = agent.containers.find(query.get('name') ?? '')
   const { record } = container
   const pod = agent.pods.get(record.podId)
@@ -91,6 +94,12 @@ const explainOne = async (agent: Agent, verb: string, { query }: Request): Promi
     }
     case 'kill':
       return [{ when: NOW, steps: agent.stops.planKill(container, query.get('signal') ?? undefined) }]
+    case 'pause':
+      return [{ when: NOW, steps: planPause(agent, container) }]
+    case 'unpause':
+      return [{ when: NOW, steps: planUnpause(agent, container) }]
+    case 'update':
+      return [{ when: NOW, steps: planUpdate(agent, container, await readBody<UpdateBody>(raw, UPDATE_SHAPE)).steps }]
     default:
       return [
         ...(container.isRunning ? [{ when: NOW, steps: agent.stops.planHardEnd(container) }, end] : []),
@@ -100,7 +109,13 @@ const explainOne = async (agent: Agent, verb: string, { query }: Request): Promi
 }
 
 const explainPodVerb = async (agent: Agent, verb: string, { query }: Request): Promise<Part[]> => {
-  const pod = agent.pods.find(query.get('name') ?? '')
+  const name = query.get('name') ?? ''
+  const pod = agent.pods.find(name)
+  if (verb === 'pod-pause' || verb === 'pod-unpause') {
+    const isPaused = verb === 'pod-unpause'
+    const plan = isPaused ? planUnpause : planPause
+    return [{ when: NOW, steps: toFreeze(agent, name, isPaused).flatMap((container) => plan(agent, container)) }]
+  }
   const running = agent.pods.isRunning(pod)
   const containers = agent.containers.inPod(pod)
   if (verb === 'pod-start') {
@@ -154,6 +169,12 @@ const explainVerb = (agent: Agent, request: Request): Part[] | Promise<Part[]> =
       return explainNode(agent)
     case 'pull':
       return agent.images.planPull(request.query.get('name') ?? '').then((steps) => [{ when: NOW, steps }])
+    case 'load':
+      return [{ when: NOW, steps: agent.images.planLoad(request.query.get('name') ?? undefined) }]
+    case 'rmi':
+      return agent.images
+        .planRemoval(request.query.get('name') ?? '', isTrue(request.query.get('force')))
+        .then((steps) => [{ when: NOW, steps }])
     case 'play':
       return explainPlay(agent, request)
     case 'down':
@@ -166,10 +187,15 @@ const explainVerb = (agent: Agent, request: Request): Part[] | Promise<Part[]> =
     case 'stop':
     case 'kill':
     case 'restart':
+    case 'pause':
+    case 'unpause':
+    case 'update':
     case 'rm':
       return explainOne(agent, verb, request)
     case 'pod-start':
     case 'pod-stop':
+    case 'pod-pause':
+    case 'pod-unpause':
     case 'pod-rm':
       return explainPodVerb(agent, verb, request)
     default:

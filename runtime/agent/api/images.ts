@@ -78,6 +78,12 @@ export const imageRoutes = (agent: Agent): Route[] => [
   route('POST', '/images/{name*}/push', (request) => answerPush(agent, request)),
   route('POST', '/images/{name*}/tag', (request) => answerTag(agent, request)),
   route('DELETE', '/images/{name*}', async (request) => {
-    return describeRemoval(await agent.images.remove(nameIn(request), isTrue(request.query.get('force'))))
+    return describeRemoval(
+      await agent.images.remove(
+        nameIn(request),
+        isTrue(request.query.get('force')),
+        agent.traces.find(request.query.get('trace')),
+      ),
+    )
   }),
 ]

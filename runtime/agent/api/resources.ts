@@ -2,7 +2,7 @@
 import type { Agent } from '../agent.ts'
 import type { Container } from '../containers.ts'
 import { readBody, route, type Request, type Route } from '../http.ts'
-import { freeze, refuseWithoutCgroup, thaw } from '../pause.ts'
+import { freeze, planFreeze, planThaw, refuseWithoutCgroup, thaw } from '../pause.ts'
 import { describeStatistics, readSample, type Sample } from '../statistics.ts'
 import { updateContainer, UPDATE_SHAPE, type UpdateBody } from '../update.ts'
 
@@ -17,8 +17,16 @@ const leafOf = (agent: Agent, container: Container): string => {
   return leaf
 }
 
-const pause = (agent: Agent, container: Container) => freeze(container.record.name, leafOf(agent, container))
-const unpause = (agent: Agent, container: Container) => thaw(container.record.name, leafOf(agent, container))
+export const planPause = (agent: Agent, container: Container) =>
+  planFreeze(container.record.name, leafOf(agent, container))
+export const planUnpause = (agent: Agent, container: Container) =>
+  planThaw(container.record.name, leafOf(agent, container))
+
+/** Of a pod the running ones that are not yet as they should be. */
+export const toFreeze = (agent: Agent, word: string, isPaused: boolean): Container[] =>
+  agent.containers
+    .inPod(agent.pods.find(word))
+    .filter((container) => container.isRunning && agent.leaves.isPaused(container) === isPaused)
 
 /** Undefined once it has ended, and where it has no cgroup to be asked. */
 const sample = (agent: Agent, container: Container): Sample | undefined => {
@@ -65,25 +73,26 @@ const answerStatistics = async (agent: Agent, container: Container, request: Req
 
 export const resourceRoutes = (agent: Agent): Route[] => {
   const find = ({ params }: Request): Container => agent.containers.find(params['id'] ?? '')
-  /** Of a pod the running ones that are not yet as they should be. */
-  const inPod = ({ params }: Request, paused: boolean): Container[] =>
-    agent.containers
-      .inPod(agent.pods.find(params['id'] ?? ''))
-      .filter((container) => container.isRunning && agent.leaves.isPaused(container) === paused)
+  const watchOf = ({ query }: Request) => agent.traces.find(query.get('trace'))
+  const pause = (container: Container, request: Request) =>
+    freeze(container.record.name, leafOf(agent, container), watchOf(request))
+  const unpause = (container: Container, request: Request) =>
+    thaw(container.record.name, leafOf(agent, container), watchOf(request))
   return [
-    route('POST', '/containers/{id}/pause', (request) => pause(agent, find(request))),
-    route('POST', '/containers/{id}/unpause', (request) => unpause(agent, find(request))),
+    route('POST', '/containers/{id}/pause', (request) => pause(find(request), request)),
+    route('POST', '/containers/{id}/unpause', (request) => unpause(find(request), request)),
     route('GET', '/containers/{id}/stats', (request) => answerStatistics(agent, find(request), request)),
     route('POST', '/containers/{id}/update', async (request) => {
-      updateContainer(agent, find(request), await readBody<UpdateBody>(request.raw, UPDATE_SHAPE))
+      const body = await readBody<UpdateBody>(request.raw, UPDATE_SHAPE)
+      await updateContainer(agent, find(request), body, watchOf(request))
       return { Warnings: [] }
     }),
     route('POST', '/glasspod/pods/{id}/pause', async (request) => {
-      for (const container of inPod(request, false)) await pause(agent, container)
+      for (const container of toFreeze(agent, request.params['id'] ?? '', false)) await pause(container, request)
       return undefined
     }),
     route('POST', '/glasspod/pods/{id}/unpause', async (request) => {
-      for (const container of inPod(request, true)) await unpause(agent, container)
+      for (const container of toFreeze(agent, request.params['id'] ?? '', true)) await unpause(container, request)
       return undefined
     }),
   ]

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import type { TraceEvent } from '../api.ts'
 import type { Client } from '../client.ts'
 import { isColourful, makePaint } from '../colour.ts'
-import { STDERR, write } from '../output.ts'
+import { STDERR, readWidth, write } from '../output.ts'
 import { formatMermaid } from './mermaid.ts'
 import type { ExplainFormat } from './options.ts'
 import { formatStrace } from './strace.ts'
@@ -62,7 +62,7 @@ const follow = async (client: Client, token: string, format: ExplainFormat): Pro
   const events = client.lines<TraceEvent>(`/glasspod/trace/${token}`, {}, 'GET')
   const hello = await events.next()
   const root = hello.done === true || !('root' in hello.value) ? '' : hello.value.root
-  const view = makeView(makePaint(isColourful(STDERR)), root)
+  const view = makeView(makePaint(isColourful(STDERR)), root, readWidth(STDERR))
   const steps = new Steps()
   const show = format === 'json' ? undefined : SHOW[format](view)
   const pump = (async () => {

@@ -9,6 +9,7 @@ import { readManifest } from '../manifest.ts'
 import type { Values } from '../options.ts'
 import type { POD_OPTIONS } from '../pod-body.ts'
 import { makePodBody } from '../pod-body.ts'
+import { makeUpdateBody, type UPDATE_OPTIONS } from '../update-body.ts'
 
 export type ExplainRequest = Required<Omit<CallOptions, 'headers'>>
 
@@ -19,6 +20,7 @@ const FLAGS: Record<string, Record<string, string>> = {
   play: { replace: 'replace' },
   down: { t: 'time' },
   kill: { signal: 'signal' },
+  rmi: { force: 'force' },
   'pod stop': { t: 'time' },
 }
 
@@ -35,6 +37,12 @@ export const makeExplainRequest = (name: string, values: object, operands: strin
       const [container, ...command] = operands
       const body = makeExecBody(values as Values<typeof EXEC_OPTIONS>, command, readSurroundings())
       return { query: { verb, name: container }, body }
+    }
+    case 'update':
+      return { query: { verb, name: operands[0] }, body: makeUpdateBody(values as Values<typeof UPDATE_OPTIONS>) }
+    case 'load': {
+      const { input } = values as { input?: string }
+      return { query: { verb, name: input === '-' ? undefined : input }, body: undefined }
     }
     case 'pod create':
       return { query: { verb }, body: makePodBody(values as Values<typeof POD_OPTIONS>) }

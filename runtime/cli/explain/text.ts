@@ -1,12 +1,14 @@
-/** A plan in prose, for 80 columns: for each step why, its man page, the exact command or call, how to see and undo it. */
+/** A plan in prose: for each step why, its man page, the exact command or call, how to see and undo it. */
 import type { ExplainedStep } from '../api.ts'
 import type { Paint } from '../colour.ts'
 import { wrap } from '../help.ts'
 import { printable } from '../table.ts'
 import { makeNames, type Names } from './names.ts'
 
+/** Where nobody says. */
 const WIDTH = 80
-const BODY = WIDTH - 4
+/** Of what is said of a step. */
+const INDENT = 4
 const BOLD = 1
 const DIM = 2
 const RED = 31
@@ -24,9 +26,11 @@ export interface Outcome {
 export interface View {
   paint: Paint
   names: Names
+  /** Columns. */
+  width: number
 }
 
-export const makeView = (paint: Paint, root: string): View => ({ paint, names: makeNames(root) })
+export const makeView = (paint: Paint, root: string, width = WIDTH): View => ({ paint, names: makeNames(root), width })
 
 /** Breaks a command or a call after a comma, a space, a colon or a slash; further lines are indented. */
 export const wrapCode = (text: string, width: number): string[] => {
@@ -52,42 +56,44 @@ export const formatMicros = (micros: number): string => `${micros.toLocaleString
 const MARKS = { true: '✔', false: '✘' }
 
 /** `✔ 5.24 rootfs.overlay                              mount(8)  68 µs` */
-export const formatHead = (step: ExplainedStep, number: string, { paint }: View, outcome?: Outcome): string => {
+export const formatHead = (step: ExplainedStep, number: string, { paint, width }: View, outcome?: Outcome): string => {
   const mark = outcome === undefined ? '' : `${MARKS[`${outcome.ok}`]} `
   const time = outcome?.micros === undefined ? '' : `  ${formatMicros(outcome.micros)}`
-  const gap = WIDTH - mark.length - number.length - step.id.length - 1 - step.man.length - time.length
+  const gap = width - mark.length - number.length - step.id.length - 1 - step.man.length - time.length
   const painted = mark === '' ? '' : paint(outcome?.ok === true ? GREEN : RED, mark)
   return `${painted}${paint(BOLD, `${number} ${step.id}`)}${' '.repeat(Math.max(2, gap))}${paint(DIM, step.man + time)}`
 }
 
 /** `see` and `undo`, beside each other where there is room. Of what is inside a program, its process says the undo. */
-const formatNotes = ({ see, undo, process }: ExplainedStep, { paint, names }: View): string[] => {
+const formatNotes = ({ see, undo, process }: ExplainedStep, { paint, names, width }: View): string[] => {
+  const room = width - INDENT
   const notes = [
     ...(see === undefined ? [] : [`see  ${printable(names.shorten(see))}`]),
     ...(undo === undefined || process !== undefined ? [] : [`undo ${printable(names.shorten(undo))}`]),
   ]
   const line = notes.join('   ')
-  const lines = line === '' ? [] : line.length <= BODY ? [line] : notes.flatMap((note) => wrapCode(note, BODY))
+  const lines = line === '' ? [] : line.length <= room ? [line] : notes.flatMap((note) => wrapCode(note, room))
   return lines.map((text) => `    ${paint(DIM, text)}`)
 }
 
 /** One step, without what is inside it; before it the names that it brings up. */
 export const formatStep = (step: ExplainedStep, number: string, view: View, outcome?: Outcome): string => {
-  const { paint, names } = view
+  const { paint, names, width } = view
+  const room = width - INDENT
   const command = (step.calls === undefined ? step.text.split('\n') : step.calls.map(({ text }) => text))
     // In a trace they are lines (--format strace); here they would only say that a step has branches.
     .filter((line) => !line.startsWith('goto '))
-    .flatMap((line) => wrapCode(printable(names.shorten(line)), BODY - 2))
+    .flatMap((line) => wrapCode(printable(names.shorten(line)), room - 2))
   const body = [
     formatHead(step, number, view, outcome),
     ...(outcome?.message === undefined
       ? []
-      : wrap(printable(outcome.message), BODY).map((line) => `    ${paint(RED, line)}`)),
-    ...wrap(printable(names.shorten(step.why)), BODY).map((line) => `    ${line}`),
+      : wrap(printable(outcome.message), room).map((line) => `    ${paint(RED, line)}`)),
+    ...wrap(printable(names.shorten(step.why)), room).map((line) => `    ${line}`),
     ...command.map((line, index) => `    ${index === 0 ? '$' : ' '} ${paint(COMMAND, line)}`),
     ...formatNotes(step, view),
   ]
-  const news = names.news().flatMap((line) => wrapCode(line, WIDTH))
+  const news = names.news().flatMap((line) => wrapCode(line, width))
   return [...news.map((line) => paint(DIM, line)), ...body].join('\n')
 }
 
@@ -97,12 +103,15 @@ const UNDO: Record<string, string> = {
 }
 
 /** `── container ─────`: from here on another process, and what takes back all that it makes. */
-export const formatProcess = (process: string, { paint }: View): string =>
+export const formatProcess = (process: string, { paint, width }: View): string =>
   paint(
     DIM,
     [
-      `── ${process} ${'─'.repeat(WIDTH - process.length - 4)}`,
-      `    ${UNDO[process] ?? 'undo it ends with the process, and the namespaces with their last one'}`,
+      `── ${process} ${'─'.repeat(Math.max(0, width - process.length - 4))}`,
+      ...wrap(
+        UNDO[process] ?? 'undo it ends with the process, and the namespaces with their last one',
+        width - INDENT,
+      ).map((line) => `    ${line}`),
     ].join('\n'),
   )
 

@@ -4,7 +4,6 @@ import type { Numbered } from '../explain/steps.ts'
 import { formatProcess, formatStep, wrapCode, type View } from '../explain/text.ts'
 import { printable, truncate } from '../table.ts'
 
-const WIDTH = 80
 /** Lines of the difference, and of the step: with the question they leave room for one of a screen's lines. */
 const CHANGE_LINES = 9
 const STEP_LINES = 11
@@ -29,8 +28,8 @@ const clip = (lines: string[], most: number, view: View, more: string): string[]
     ? lines
     : [...lines.slice(0, most - 1), view.paint(DIM, `    … and ${lines.length - most + 1} more ${more}`)]
 
-const fact = (sign: string, about: string, line: string, { names }: View): string =>
-  truncate(`${sign} ${printable(about)}: ${printable(names.shorten(line))}`, WIDTH)
+const fact = (sign: string, about: string, line: string, { names, width }: View): string =>
+  truncate(`${sign} ${printable(about)}: ${printable(names.shorten(line))}`, width)
 
 export const formatChanges = ({ changes }: Pick<Moment, 'changes'>, view: View): string[] =>
   clip(
@@ -52,7 +51,7 @@ export const formatState = ({ pid, state }: Moment, view: View): string[] =>
         ...Object.entries(state).flatMap(([about, lines]) => [
           ...(lines.length === 0 ? [] : [view.paint(BOLD, `  ${printable(about)}`)]),
           ...lines
-            .flatMap((line) => wrapCode(printable(view.names.shorten(line)), WIDTH - 4))
+            .flatMap((line) => wrapCode(printable(view.names.shorten(line)), view.width - 4))
             .map((line) => `    ${line}`),
         ]),
       ]

@@ -10,7 +10,7 @@ import { makeExplainRequest } from '../explain/request.ts'
 import { makeView } from '../explain/text.ts'
 import { findNearest } from '../nearest.ts'
 import { badFlag } from '../options.ts'
-import { printError, STDERR } from '../output.ts'
+import { printError, readWidth, STDERR } from '../output.ts'
 import type { Invocation, Verb } from '../verb.ts'
 import { isShown } from './event.ts'
 import { openKeys } from './keys.ts'
@@ -78,7 +78,7 @@ const follow = async (client: Client, token: string, scene: Scene): Promise<End>
   const plan = makePlan(() => scene.all(client))
   const stage: Stage = {
     ...scene,
-    view: makeView(makePaint(isColourful(STDERR)), root),
+    view: makeView(makePaint(isColourful(STDERR)), root, readWidth(STDERR)),
     plan: plan.ahead,
     shell: (stop) => openShell(client, stop),
   }

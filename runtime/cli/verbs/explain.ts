@@ -8,7 +8,7 @@ import { makeExplainRequest, type ExplainRequest } from '../explain/request.ts'
 import { formatStraceSteps } from '../explain/strace.ts'
 import { formatSteps, makeView } from '../explain/text.ts'
 import { badFlag, parseOptions, type OptionTable } from '../options.ts'
-import { STDOUT, print, printJson } from '../output.ts'
+import { STDOUT, print, printJson, readWidth } from '../output.ts'
 import { POD_OPTIONS } from '../pod-body.ts'
 import { NO_OPERANDS, defineVerb, type Verb } from '../verb.ts'
 
@@ -20,10 +20,17 @@ const OF_ONE: Record<string, () => Promise<{ verb: Verb }>> = {
   play: () => import('./play.ts'),
   down: () => import('./down.ts'),
   kill: () => import('./kill.ts'),
+  pause: () => import('./pause.ts'),
+  unpause: () => import('./unpause.ts'),
+  update: () => import('./update.ts'),
   rm: () => import('./rm.ts'),
   pull: () => import('./pull.ts'),
+  load: () => import('./load.ts'),
+  rmi: () => import('./rmi.ts'),
   'pod start': () => import('./pod-start.ts'),
   'pod stop': () => import('./pod-stop.ts'),
+  'pod pause': () => import('./pod-pause.ts'),
+  'pod unpause': () => import('./pod-unpause.ts'),
   'pod rm': () => import('./pod-rm.ts'),
 }
 
@@ -38,7 +45,9 @@ const parseOne = async (name: string, args: string[]): Promise<ExplainRequest | 
   const { values, operands } = parseOptions<OptionTable>(args, { name, ...verb })
   assertNotStepped(name, values)
   assertNotDry(name, values, '--dry-run what is to be made of them')
-  if (operands.length !== 1) throw badFlag(`glasspod explain ${name} takes one name`, `glasspod explain ${name} NAME`)
+  const isNameless = name === 'load'
+  if (!isNameless && operands.length !== 1)
+    throw badFlag(`glasspod explain ${name} takes one name`, `glasspod explain ${name} NAME`)
   return makeExplainRequest(name, values, operands)
 }
 
@@ -80,7 +89,8 @@ export const parseExplained = async ([first = '', ...rest]: string[]): Promise<E
   }
   const one = first === 'pod' ? await parseOne(`pod ${second}`, others) : await parseOne(first, rest)
   if (one !== undefined) return one
-  throw badFlag(`glasspod explain takes ${EXPLAINABLE.join(', ')}, not "${[first, ...rest].slice(0, 2).join(' ')}"`)
+  const what = `glasspod explain takes ${EXPLAINABLE.join(', ')}`
+  throw badFlag(first === '' ? what : `${what}, not "${[first, ...rest].slice(0, 2).join(' ')}"`)
 }
 
 export const verb = defineVerb({
@@ -92,7 +102,7 @@ export const verb = defineVerb({
       about: 'prose, JSON, as strace prints it, or a Mermaid flowchart',
     },
   },
-  operands: { usage: 'VERB|rootless [OPTIONS] [ARG...]', min: 1, max: Infinity, endFlags: true },
+  operands: { usage: 'VERB|rootless [OPTIONS] [ARG...]', min: 0, max: Infinity, endFlags: true },
   example: 'glasspod explain run --memory 64m busybox true',
   async run({ options, operands, agent }) {
     const request = await parseExplained(operands)
@@ -105,7 +115,7 @@ export const verb = defineVerb({
       case 'mermaid':
         return print(formatMermaid(steps))
       case 'text':
-        return print(formatSteps(steps, makeView(makePaint(isColourful(STDOUT)), root)))
+        return print(formatSteps(steps, makeView(makePaint(isColourful(STDOUT)), root, readWidth(STDOUT))))
     }
   },
 })

@@ -2,22 +2,22 @@ import type { IdRange } from '../../see/host/id-map.ts'
 import type { Member, ProcessNamespaces } from '../../see/host/namespaces.ts'
 import { type Paint, isColourful, makePaint } from '../colour.ts'
 import { badFlag } from '../options.ts'
-import { STDOUT, print, printJson } from '../output.ts'
+import { STDOUT, print, printJson, readColumns } from '../output.ts'
 import { formatTable, printable, truncate } from '../table.ts'
 import { FORMAT, defineVerb } from '../verb.ts'
 
 const YELLOW = 33
-/** What is left of 80 columns. */
-const MEMBERS_WIDTH = 39
+/** What the other columns of the table have. */
+const OTHERS = 41
 
 /** As many as there is room for, and the number of the others. */
-const formatMembers = (members: readonly Member[]): string => {
+const formatMembers = (members: readonly Member[], room: number): string => {
   if (members.length === 0) return 'nobody else'
   const names = members.map(({ pid, name }) => `${pid} ${printable(name)}`)
   for (let shown = names.length; shown > 1; shown -= 1) {
     const more = names.length - shown
     const text = `${names.slice(0, shown).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
-    if (text.length <= MEMBERS_WIDTH) return text
+    if (text.length <= room) return text
   }
   return `${names[0] ?? ''}${names.length > 1 ? ` and ${names.length - 1} more` : ''}`
 }
@@ -27,18 +27,19 @@ const formatRanges = (ranges: readonly IdRange[]): string =>
     ? 'none: nobody is anybody'
     : ranges.map(({ inside, outside, count }) => `${inside} is ${outside} (${count})`).join(', ')
 
-export const formatNamespaces = (facts: ProcessNamespaces, paint: Paint): string => {
+/** @param columns of the terminal; without one nothing is cut: what reads a pipe has room */
+export const formatNamespaces = (facts: ProcessNamespaces, paint: Paint, columns = Infinity): string => {
   const table = formatTable(
     ['NAMESPACE', 'INODE', 'OWNER', 'SHARED WITH'],
     facts.namespaces.map(({ kind, inode, owner, members, differs }) => [
       kind,
       differs ? paint(YELLOW, `${inode} *`) : inode.toString(),
       owner?.toString() ?? '-',
-      formatMembers(members),
+      formatMembers(members, columns - OTHERS),
     ]),
   )
   return [
-    truncate(`process ${facts.pid}: ${printable(facts.command === '' ? facts.name : facts.command)}`, 80),
+    truncate(`process ${facts.pid}: ${printable(facts.command === '' ? facts.name : facts.command)}`, columns),
     '',
     table,
     '',
@@ -60,6 +61,6 @@ export const verb = defineVerb({
     const { readProcessNamespaces } = await import('../../see/host/namespaces.ts')
     const facts = await readProcessNamespaces(Number(pid))
     if (format === 'json') return printJson(facts)
-    print(formatNamespaces(facts, makePaint(isColourful(STDOUT))))
+    print(formatNamespaces(facts, makePaint(isColourful(STDOUT)), readColumns(STDOUT)))
   },
 })

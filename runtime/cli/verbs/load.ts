@@ -1,5 +1,6 @@
 import type { PullEvent } from '../api.ts'
 import { openInput } from '../archive/file.ts'
+import { EXPLAIN_OPTIONS } from '../explain/options.ts'
 import { print } from '../output.ts'
 import { printable } from '../table.ts'
 import { followTransfer } from '../transfer.ts'
@@ -7,6 +8,7 @@ import { NO_OPERANDS, SQUASH, defineVerb } from '../verb.ts'
 
 export const verb = defineVerb({
   options: {
+    ...EXPLAIN_OPTIONS,
     input: { type: 'string', short: 'i', metavar: 'FILE', about: 'instead of standard input' },
     platform: { type: 'string', metavar: 'OS/ARCH[/VARIANT]', about: 'which image of a list, as in linux/arm64' },
     quiet: { type: 'boolean', short: 'q', about: 'no progress' },

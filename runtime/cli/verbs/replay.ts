@@ -1,6 +1,6 @@
 import { isColourful, makePaint } from '../colour.ts'
 import { makeView } from '../explain/text.ts'
-import { printError, STDOUT, write } from '../output.ts'
+import { printError, readWidth, STDOUT, write } from '../output.ts'
 import { openKeys } from '../step/keys.ts'
 import { DEFAULT_SECONDS, parseSeconds } from '../step/options.ts'
 import { makePlan } from '../step/plan.ts'
@@ -44,7 +44,7 @@ export const verb = defineVerb({
     const recording = readRecording(file)
     const { root, warnings = [] } = recording.events.find((event) => 'root' in event) ?? { root: '' }
     const keys = openKeys(auto !== undefined && !process.stdin.isTTY ? undefined : process.stdin)
-    const view = makeView(makePaint(isColourful(STDOUT)), root)
+    const view = makeView(makePaint(isColourful(STDOUT)), root, readWidth(STDOUT))
     write(STDOUT, `$ glasspod ${recording.command}\n`)
     for (const warning of warnings) write(STDOUT, `warning: ${warning}\n`)
     try {

@@ -1,11 +1,13 @@
 import { segment } from '../client.ts'
 import { forEachName, REMOVAL_CODES } from '../each.ts'
+import { EXPLAIN_OPTIONS } from '../explain/options.ts'
 import type { RemovedName } from '../api.ts'
 import { formatRemoved } from './image-prune.ts'
 import { defineVerb } from '../verb.ts'
 
 export const verb = defineVerb({
   options: {
+    ...EXPLAIN_OPTIONS,
     force: { type: 'boolean', short: 'f', about: 'all names of it, and where a container uses it its names' },
   },
   operands: { usage: 'IMAGE [IMAGE...]', min: 1, max: Infinity },

@@ -1,12 +1,11 @@
-/** Stopping all of a cgroup where it is, and letting it go on (cgroups(7); cgroup-v2.rst, cgroup.freeze). */
-import { parseFlat, readText, writeText } from './files.ts'
+/**
+ * Whether all of a cgroup is stopped where it is (cgroups(7); cgroup-v2.rst, cgroup.freeze). The kernel stops each task on
+ * its way back to user mode: one file says what was asked for, another when it is done.
+ */
+import { parseFlat, readText } from './files.ts'
 
 const FREEZE = 'cgroup.freeze'
 const EVENTS = 'cgroup.events'
-
-/** Asks for it. The kernel stops each task on its way back to user mode: isFrozen says when all are. */
-export const writeFreeze = (directory: string, frozen: boolean): void =>
-  writeText(`${directory}/${FREEZE}`, frozen ? '1' : '0')
 
 /** Whether it was asked for, of this directory and not of one above it. */
 export const isFreezing = (directory: string): boolean => readText(`${directory}/${FREEZE}`) === '1'

@@ -29,7 +29,7 @@ const refuseValue = ({ file, value }: LimitLine, error: unknown): Failure => {
 }
 
 /** Every line in its order; what was written before one that is refused stays. Failure `cgroups.FILE`. */
-export const writeLimits = (directory: string, lines: readonly LimitLine[]): void => {
+const writeLimits = (directory: string, lines: readonly LimitLine[]): void => {
   for (const line of lines)
     try {
       writeText(`${directory}/${line.file}`, line.value)
@@ -75,21 +75,9 @@ export const checkLimits = (directory: string | undefined, lines: readonly Limit
 const DEVICE_MAX = 'rbps=max wbps=max riops=max wiops=max'
 
 /** What takes a line back: the file's value as it is; of io.max the line of the device. */
-const readBefore = (directory: string, { file, value }: LimitLine): string => {
+export const readBefore = (directory: string, { file, value }: LimitLine): string => {
   const text = readText(`${directory}/${file}`) ?? ''
   if (file !== 'io.max') return text
   const [device = ''] = value.split(' ')
   return text.split('\n').find((line) => line.startsWith(`${device} `)) ?? `${device} ${DEVICE_MAX}`
-}
-
-/** Changes a directory that is in use: all of it, or nothing. Failure `cgroups.FILE`. */
-export const changeLimits = (directory: string, lines: readonly LimitLine[]): void => {
-  const before = lines.map((line) => ({ ...line, value: readBefore(directory, line) }))
-  for (const [index, line] of lines.entries())
-    try {
-      writeLimits(directory, [line])
-    } catch (error) {
-      writeLimits(directory, before.slice(0, index).toReversed())
-      throw error
-    }
 }

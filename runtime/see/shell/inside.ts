@@ -4,6 +4,7 @@
  * one cannot be forgotten.
  */
 import type { CallGroup } from '../../plan/groups.ts'
+import { findById, type ById } from '../by-id.ts'
 import * as mounts from './mounts.ts'
 import { callOf, callsOf, memoryOf, namesOf, textOf } from './operands.ts'
 import { formatLimit, makeProcess, readExecution, readStep, type Process } from './privileges.ts'
@@ -34,7 +35,7 @@ const UNSHARE: Record<string, string> = {
 }
 
 /** What a shell cannot do, and what the script does instead or does without. */
-const NOT_BY_HAND: readonly (readonly [RegExp, string])[] = [
+const NOT_BY_HAND: ById = [
   [/^monitor\.(name|alive|close)$/, 'not by hand: nobody watches this script but you'],
   [/^monitor\.stdin$/, 'not by hand: the standard input of the script is the container’s'],
   [/^monitor\.log$/, 'not by hand: what the container writes is not logged, it goes where the script writes'],
@@ -133,7 +134,7 @@ export const renderInside = (groups: readonly CallGroup[], quote: Quote): Inside
       return []
     }
     if (id.startsWith('process.')) readStep(group, process)
-    return NOT_BY_HAND.find(([pattern]) => pattern.test(id))?.[1]
+    return findById(NOT_BY_HAND, id)
   }
 
   let stage: Stage = 'monitor'

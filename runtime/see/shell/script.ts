@@ -4,6 +4,7 @@
  */
 import { groupCalls } from '../../plan/groups.ts'
 import type { Step } from '../../plan/step.ts'
+import { findById, type ById } from '../by-id.ts'
 import { renderInside, type Inside } from './inside.ts'
 import { formatNetwork, type BridgeNetwork } from './network.ts'
 import { formatBecome, formatExecution } from './privileges.ts'
@@ -22,7 +23,7 @@ export interface ShellInput extends ScriptHead {
 }
 
 /** What is glasspod's own bookkeeping, by step. */
-const OWN: readonly (readonly [RegExp, string])[] = [
+const OWN: ById = [
   [
     /^(pod|container)\.(record|directory|log)$/,
     'glasspod keeps a record; the script keeps its own directory until it ends',
@@ -43,7 +44,7 @@ const heading = (id: string, why: string, man: string): string[] => comment(`${i
 /** The steps outside of a program that are commands: directories, files of cgroups, the pod's files. */
 const formatOutside = (steps: readonly Step[], quote: Quote): string[] =>
   steps.flatMap((step) => {
-    const note = OWN.find(([pattern]) => pattern.test(step.id))?.[1]
+    const note = findById(OWN, step.id)
     if (note !== undefined) return comment(`${step.id}: ${step.why} (${note})`)
     const head = heading(step.id, step.why, step.man)
     const guarded = step.id.startsWith('cgroups.') ? '[ -z "$CGROUP" ] || ' : ''

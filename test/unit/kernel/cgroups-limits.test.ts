@@ -1,7 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { isFailure } from '../../../runtime/errors.ts'
-import { changeLimits, checkLimits } from '../../../runtime/kernel/cgroups/limits.ts'
+import { planWrites } from '../../../runtime/agent/update.ts'
+import { executeSteps } from '../../../runtime/execute.ts'
+import { checkLimits } from '../../../runtime/kernel/cgroups/limits.ts'
 import { planLimits } from '../../../runtime/plan/limits.ts'
 import { useDirectory } from '../agent/temporary.ts'
 
@@ -68,20 +70,23 @@ describe('a limit', () => {
 describe('a change', () => {
   const read = (path: string) => readFileSync(path, 'utf8')
 
-  it('is made', () => {
+  it('is made', async () => {
     const directory = fake({ 'memory.max': '32', 'pids.max': '5' })
-    changeLimits(directory, planLimits({ memory: { limit: 64 }, pids: { limit: 9 } }))
+    const steps = planWrites(directory, planLimits({ memory: { limit: 64 }, pids: { limit: 9 } }))
+    await executeSteps(steps, { effects: {} })
     expect([read(`${directory}/memory.max`), read(`${directory}/pids.max`)]).toEqual(['64', '9'])
   })
 
-  it('is taken back as a whole where a part of it is refused', () => {
+  it('is taken back as a whole where a part of it is refused', async () => {
     const directory = fake({ 'memory.max': '32', 'io.max': '9:0 rbps=1\n8:0 rbps=5 wbps=max riops=max wiops=max' })
     const lines = planLimits({
       memory: { limit: 64 },
       blockIO: { throttleReadBpsDevice: [{ major: 8, minor: 0, rate: 7 }] },
       unified: { 'none.max': '1' },
     })
-    expect(factsOf(() => changeLimits(directory, lines))?.id).toBe('cgroups.none.max')
+    mkdirSync(`${directory}/none.max`)
+    const change = executeSteps(planWrites(directory, lines), { effects: {} })
+    await expect(change).rejects.toMatchObject({ facts: { id: 'cgroups.none.max' } })
     expect(read(`${directory}/memory.max`)).toBe('32')
     expect(read(`${directory}/io.max`)).toMatch(/^8:0 rbps=5 wbps=max riops=max wiops=max/)
   })

@@ -112,5 +112,16 @@ describe('namespaces of a process', () => {
       *: not the one of who asks; OWNER: the user namespace whose root may change it
       not ours to see: 1 process"
     `)
+    const many = [30, 31, 32, 33, 34].map((pid) => ({ pid, name: 'a-long-name' }))
+    const long = {
+      ...facts,
+      command: 'x'.repeat(200),
+      namespaces: [{ kind: 'mnt' as const, inode: 30, members: many, differs: false }],
+    }
+    // what reads a pipe has room
+    expect(formatNamespaces(long, makePaint(false))).toContain('34 a-long-name')
+    expect(formatNamespaces(long, makePaint(false))).toContain('x'.repeat(200))
+    const [head = '', , , row = ''] = formatNamespaces(long, makePaint(false), 80).split('\n')
+    expect([head.length, / and [1-4] more$/.test(row)]).toEqual([80, true])
   })
 })

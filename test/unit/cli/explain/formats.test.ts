@@ -81,6 +81,11 @@ describe('as prose', () => {
     expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
   })
 
+  it('is as narrow as it is told', () => {
+    const text = formatSteps(steps, makeView(makePaint(false), '/r', 50))
+    expect(Math.max(...text.split('\n').map((line) => line.length))).toBe(50)
+  })
+
   it('says how a step came out, and in how many microseconds', () => {
     const [, batch = steps[0]] = steps
     if (batch === undefined) return

@@ -6,6 +6,7 @@ import { launchProgram } from '../launch.ts'
 import { ALIVE, EXIT, EXIT_RECORD, LOG, STDIN } from '../plan/monitor.ts'
 import { planResize } from '../plan/terminal.ts'
 import { whenReleased } from './alive.ts'
+import type { Container } from './containers.ts'
 
 export interface Ending {
   /** As a shell counts: 128 + n for signal n. Undefined: the monitor was killed, and nobody knows. */
@@ -67,6 +68,15 @@ export const openInput = (directory: string): Socket | undefined => {
 
 /** Lets the monitor go on that waits for the agent to hold the writing end (plan/monitor.ts planAwaitAgent). */
 export const releaseInput = (status: Socket): void => void status.write('g')
+
+/** What `rm` without force refuses. */
+export const stillUp = ({ record, isRestarting }: Pick<Container, 'record' | 'isRestarting'>): Failure =>
+  new Failure(`container ${record.name} is ${isRestarting ? 'restarting' : 'running'}`, {
+    id: 'container.running',
+    try: `glasspod stop ${record.name}, or rm -f`,
+    status: 409,
+    exitCode: 125,
+  })
 
 export const notRunning = (name: string): Failure =>
   new Failure(`container ${name} is not running`, {

@@ -1,4 +1,5 @@
 /** The end of a whole pod: its containers first, then what held them together. */
+import { Failure } from '../errors.ts'
 import type { Watch } from '../execute.ts'
 import type { Step } from '../plan/step.ts'
 import type { Agent } from './agent.ts'
@@ -16,6 +17,19 @@ export const stopPod = async (
   await agent.losses.settled(pod)
   await agent.pods.stop(pod, watch)
   agent.supervisor.onEnd()
+}
+
+/** What `pod rm` without force refuses. @throws {Failure} `pod.running` */
+export const assertIdle = (agent: Agent, pod: PodRecord): void => {
+  const up = agent.containers.inPod(pod).filter(({ isUp }) => isUp)
+  if (up.length === 0) return
+  throw new Failure(`pod ${pod.name} has running containers`, {
+    id: 'pod.running',
+    found: up.map(({ record }) => record.name).join(', '),
+    try: `glasspod pod stop ${pod.name}, or pod rm -f`,
+    status: 409,
+    exitCode: 125,
+  })
 }
 
 /** The steps of a removal. */

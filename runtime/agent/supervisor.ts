@@ -3,7 +3,6 @@
  * monitor, and its end is written before the agent hears of it.
  */
 import { rmSync, statSync } from 'node:fs'
-import { Failure } from '../errors.ts'
 import { executeSteps, type Effect, type Watch } from '../execute.ts'
 import { readIdentity, readParent } from '../kernel/processes.ts'
 import { planCgroupRemoval } from '../plan/pod.ts'
@@ -13,7 +12,7 @@ import { readBaseline, readDeath } from './death.ts'
 import { endTree } from './end-tree.ts'
 import type { Leaves } from './leaves.ts'
 import type { Losses } from './losses.ts'
-import { monitorFiles, openInput, prepareRun, releaseInput, type Ending, whenEnded } from './monitored.ts'
+import { monitorFiles, openInput, prepareRun, releaseInput, stillUp, type Ending, whenEnded } from './monitored.ts'
 import type { Pods } from './pods.ts'
 import type { ContainerRecord, PodRecord } from './records.ts'
 import { bindToPod, prepareStart, type Planned, type Prepared, type StartParts } from './start-plan.ts'
@@ -252,16 +251,7 @@ export class Supervisor {
     container.watch = watch
     if (force) await this.restarts.cancel(container)
     if (container.isUp) {
-      if (!force)
-        throw new Failure(
-          `container ${container.record.name} is ${container.isRestarting ? 'restarting' : 'running'}`,
-          {
-            id: 'container.running',
-            try: `glasspod stop ${container.record.name}, or rm -f`,
-            status: 409,
-            exitCode: 125,
-          },
-        )
+      if (!force) throw stillUp(container)
       const removed = new Promise<void>((resolve) => container.events.once('removed', resolve))
       const automatic = container.record.body.HostConfig?.AutoRemove === true
       const ended = new Promise<void>((resolve) => container.events.once('end', resolve))

@@ -82,6 +82,25 @@ test('load and rmi', async () => {
   expect(await root.glasspod(['explain', 'rmi', NAME])).toMatchObject({ exitCode: 125 })
 })
 
+test('what the verb would refuse is refused, and what is so already is said', async () => {
+  await root.ok(['pod', 'create', '--name', 'busy', '--network', 'none'])
+  await root.ok(['run', '-d', '--name', 'up', '--pod', 'busy', root.image, 'sleep', '1000'])
+  for (const words of [
+    ['rm', 'up'],
+    ['pod', 'rm', 'busy'],
+  ]) {
+    const refused = await root.glasspod(words)
+    const told = await root.glasspod(['explain', ...words])
+    expect(refused.stderr).toMatch(/^error: (container up is running|pod busy has running containers) /)
+    expect([told.exitCode, told.stderr]).toEqual([125, refused.stderr])
+  }
+  expect(await root.ok(['explain', 'start', 'up'])).toBe('nothing is to be done: it is as it would be')
+  expect(await root.ok(['explain', '--format', 'json', 'start', 'up'])).toBe('[]')
+  const will = await explain(['pod', 'rm', '-f', 'busy'])
+  expect(will).toEqual(expect.arrayContaining(['container.kill', 'pod.remove']))
+  await root.ok(['pod', 'rm', '-f', 'busy'])
+})
+
 /** Where no cgroup is delegated, explain says so as the verb does. */
 test('pause, unpause and update', async () => {
   await root.ok(['run', '-d', '--name', 'job', '--network', 'none', root.image, 'sleep', '1000'])

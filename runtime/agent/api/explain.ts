@@ -4,8 +4,9 @@ import type { Container } from '../containers.ts'
 import type { ExecBody } from '../execs.ts'
 import { readBody, route, type Request, type Route } from '../http.ts'
 import type { ContainerRecord, PodRecord } from '../records.ts'
+import { stillUp } from '../monitored.ts'
 import { findPlayed } from '../play.ts'
-import { planPodEnd } from '../pod-end.ts'
+import { assertIdle, planPodEnd } from '../pod-end.ts'
 import { planUpdate, UPDATE_SHAPE, type UpdateBody } from '../update.ts'
 import { planNode } from './explain-node.ts'
 import { explainPlay } from './explain-play.ts'
@@ -101,6 +102,7 @@ const explainOne = async (agent: Agent, verb: string, { query, raw }: Request): 
     case 'update':
       return [{ when: NOW, steps: planUpdate(agent, container, await readBody<UpdateBody>(raw, UPDATE_SHAPE)).steps }]
     default:
+      if (container.isUp && !isTrue(query.get('force'))) throw stillUp(container)
       return [
         ...(container.isRunning ? [{ when: NOW, steps: agent.stops.planHardEnd(container) }, end] : []),
         { when: NOW, steps: agent.containers.planRemoval(container, pod) },
@@ -127,6 +129,7 @@ const explainPodVerb = async (agent: Agent, verb: string, { query }: Request): P
     container.isRunning ? agent.stops.planStop(container, secondsOf(query)) : [],
   )
   if (verb === 'pod-stop') return running ? [{ when: NOW, steps: [...stops, ...planUndo(agent.pods.plan(pod))] }] : []
+  if (!isTrue(query.get('force'))) assertIdle(agent, pod)
   return [{ when: NOW, steps: planPodEnd(agent, pod) }]
 }
 

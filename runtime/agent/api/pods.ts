@@ -1,8 +1,7 @@
 /** /glasspod/pods: what Docker's API has no word for. */
 import type { Agent } from '../agent.ts'
-import { Failure } from '../../errors.ts'
 import { readBody, route, Status, type Request, type Route } from '../http.ts'
-import { removePod, stopPod } from '../pod-end.ts'
+import { assertIdle, removePod, stopPod } from '../pod-end.ts'
 import type { PodRecord } from '../records.ts'
 import { LIMIT_FIELDS, type Limits } from '../../spec/limits.ts'
 import { TEXTS, type Shape } from '../../spec/shape.ts'
@@ -73,16 +72,7 @@ export const podRoutes = (agent: Agent): Route[] => {
     }),
     route('DELETE', '/glasspod/pods/{id}', async (request) => {
       const pod = find(request)
-      const force = isTrue(request.query.get('force'))
-      const containers = agent.containers.inPod(pod)
-      if (!force && containers.some(({ isUp }) => isUp))
-        throw new Failure(`pod ${pod.name} has running containers`, {
-          id: 'pod.running',
-          found: containers.flatMap(({ isUp, record }) => (isUp ? [record.name] : [])).join(', '),
-          try: `glasspod pod stop ${pod.name}, or pod rm -f`,
-          status: 409,
-          exitCode: 125,
-        })
+      if (!isTrue(request.query.get('force'))) assertIdle(agent, pod)
       await removePod(agent, pod, watchOf(request))
       return undefined
     }),

@@ -20,8 +20,10 @@ const FLAGS: Record<string, Record<string, string>> = {
   play: { replace: 'replace' },
   down: { t: 'time' },
   kill: { signal: 'signal' },
+  rm: { force: 'force' },
   rmi: { force: 'force' },
   'pod stop': { t: 'time' },
+  'pod rm': { force: 'force' },
 }
 
 /** @param values as the verb's own table has them. */

@@ -107,7 +107,9 @@ export const verb = defineVerb({
   async run({ options, operands, agent }) {
     const request = await parseExplained(operands)
     const { root, steps } = await (await agent()).post<Explanation>('/glasspod/explain', request)
-    switch (asFormat(options.format)) {
+    const format = asFormat(options.format)
+    if (steps.length === 0 && format === 'text') return print('nothing is to be done: it is as it would be')
+    switch (format) {
       case 'json':
         return printJson(steps)
       case 'strace':

@@ -247,10 +247,18 @@ describe('other bodies', () => {
     expect(await parseExplained(['kill', '-s', 'HUP', 'web'])).toEqual({
       query: { verb: 'kill', name: 'web', signal: 'HUP' },
     })
-    expect(await parseExplained(['pod', 'rm', 'shop'])).toEqual({ query: { verb: 'pod-rm', name: 'shop' } })
+    expect(await parseExplained(['pod', 'rm', '-f', 'shop'])).toEqual({
+      query: { verb: 'pod-rm', name: 'shop', force: true },
+    })
+    expect(await parseExplained(['update', '--pids-limit', '5', 'web'])).toEqual({
+      query: { verb: 'update', name: 'web' },
+      body: { PidsLimit: 5 },
+    })
+    expect(await parseExplained(['load', '-i', 'a.tar'])).toEqual({ query: { verb: 'load', name: 'a.tar' } })
+    expect(await parseExplained(['load', '-i', '-'])).toEqual({ query: { verb: 'load' } })
     await expect(parseExplained(['rm', 'a', 'b'])).rejects.toThrow('glasspod explain rm takes one name')
     await expect(parseExplained(['images'])).rejects.toThrow(
-      'glasspod explain takes run, create, exec, pod create, start, stop, restart, play, down, kill, rm, pull, pod start, pod stop, pod rm, rootless, not "images"',
+      'glasspod explain takes run, create, exec, pod create, start, stop, restart, play, down, kill, pause, unpause, update, rm, pull, load, rmi, pod start, pod stop, pod pause, pod unpause, pod rm, rootless, not "images"',
     )
   })
 

@@ -1,5 +1,6 @@
 /** `run --step`: between two steps the kernel is as the screen says, and who leaves leaves nothing behind. */
 import { existsSync, readFileSync, readlinkSync } from 'node:fs'
+import { Readable } from 'node:stream'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { expectSoon } from '../fixtures/expect-soon.ts'
 import { makeRoot, readAgentPid } from '../fixtures/glasspod.ts'
@@ -9,6 +10,10 @@ const root = makeRoot()
 
 beforeAll(() => root.seedImage())
 afterAll(() => root.teardown())
+
+const endlessly = function* (text: string): Generator<string> {
+  for (;;) yield text
+}
 
 /** A run that stops. */
 const step = (flags: readonly string[], command: readonly string[]) =>
@@ -94,6 +99,16 @@ test('a client that is killed in the midst is one that has left', async () => {
   })
   expect(() => readStatus(pid, 'State')).toThrow('ENOENT')
   await expectSoon(() => root.residue()).toEqual(before)
+})
+
+test('keys without end are taken one by one, and the rest of them waits', async () => {
+  const run = root.spawn(['run', '--rm', '--network', 'none', '--step', root.image, 'echo', 'made'], 'pipe')
+  const keys = Readable.from(endlessly('\n'.repeat(1 << 16)))
+  const stdin = run.stdin?.on('error', () => undefined)
+  if (stdin !== undefined) keys.pipe(stdin)
+  const { exitCode, stdout } = await run
+  keys.destroy()
+  expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: 'made' })
 })
 
 test('when the agent is killed in the midst, nothing runs, and nobody goes on without asking', async () => {

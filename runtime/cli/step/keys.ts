@@ -17,6 +17,9 @@ export interface Keys {
 }
 
 export const LATE = 'late'
+/** So many keys are kept for later, and of a line so many letters; what is sent after them waits where it comes from. */
+const MOST = 1000
+
 export const ENTER = 'enter'
 export const ERASE = '\u007f'
 
@@ -48,7 +51,8 @@ export const openKeys = (input: NodeJS.ReadStream | undefined): Keys => {
   let ended = false
   let lent = false
   const take = (keys: readonly (string | undefined)[]) => {
-    pressed.push(...keys)
+    for (const key of keys) pressed.push(key)
+    if (pressed.length > MOST) input?.pause()
     if (asked === undefined || pressed.length === 0) return
     const give = asked
     asked = undefined
@@ -58,7 +62,8 @@ export const openKeys = (input: NodeJS.ReadStream | undefined): Keys => {
     rest += chunk.toString()
     const end = isTerminal ? rest.length : rest.lastIndexOf('\n') + 1
     const typed = rest.slice(0, end)
-    rest = rest.slice(end)
+    // a line that is longer is no key
+    rest = rest.slice(end).slice(0, MOST)
     take(isTerminal ? (typed.match(KEY) ?? []).map(nameKey) : typed.split('\n').slice(0, -1).map(nameLine))
   }
   const onEnd = () => {
@@ -79,6 +84,7 @@ export const openKeys = (input: NodeJS.ReadStream | undefined): Keys => {
     isTerminal,
     next: (milliseconds) => {
       if (pressed.length > 0 || ended) return Promise.resolve(pressed.shift())
+      input?.resume()
       // Raw only while a step waits: the command's own time has Ctrl-C as ever.
       setRaw(true)
       return new Promise((resolve) => {

@@ -7,7 +7,7 @@ import { findRule, type RegistriesConf } from './registries-conf.ts'
 /** @throws Failure `registry.denied`, and what reaching the registry throws. */
 export const checkLogin = async (registry: Registry, host: string, conf: RegistriesConf): Promise<void> => {
   const rule = findRule(conf, { registry: host, repository: '' })
-  const endpoint = { host, insecure: rule?.insecure ?? false }
+  const endpoint = { host, insecure: conf.insecure === true || rule?.insecure === true }
   const answer = await registry.send({ endpoint, path: '/v2/', repository: '' })
   await discard(answer)
   if (answer.status === 200) return

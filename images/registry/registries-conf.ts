@@ -30,6 +30,8 @@ export interface RegistriesConf {
   /** Short names and what they stand for. */
   readonly aliases: Readonly<Record<string, string>>
   readonly rules: readonly RegistryRule[]
+  /** Whoever asks takes any registry as if a rule said so. */
+  readonly insecure?: boolean
 }
 
 export const EMPTY_CONF: RegistriesConf = { aliases: {}, rules: [] }
@@ -162,7 +164,10 @@ const toPlace = (text: string, insecure: boolean, isMirror: boolean): Place => {
  * The places to pull a name from, mirrors first. Loopback addresses are asked without TLS in any case.
  * @throws Failure `registry.blocked`.
  */
-export const placesOf = (conf: RegistriesConf, reference: Reference): readonly Place[] => {
+export const placesOf = (conf: RegistriesConf, reference: Reference): readonly Place[] =>
+  placesByRule(conf, reference).map((place) => (conf.insecure === true ? { ...place, insecure: true } : place))
+
+const placesByRule = (conf: RegistriesConf, reference: Reference): readonly Place[] => {
   const name = `${reference.registry}/${reference.repository}`
   const rule = findRule(conf, reference)
   if (rule === undefined) return [toPlace(name, false, false)]

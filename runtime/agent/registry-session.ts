@@ -7,7 +7,9 @@ import type { IncomingMessage } from 'node:http'
 import type { HostLogin, Registry } from '../../images/registry/registry.ts'
 import type { Settings } from '../../images/registry/settings.ts'
 import type { TokenCache } from '../../images/registry/auth.ts'
+import type { RegistriesConf } from '../../images/registry/registries-conf.ts'
 import { Failure } from '../errors.ts'
+import { isTrue } from './api/query.ts'
 
 /** Tokens outlive a transfer: the next one of the same login begins with them. */
 const tokens: TokenCache = new Map()
@@ -38,6 +40,13 @@ export const readSettings = (raw: IncomingMessage): Settings => {
   return {
     env: { ...process.env, ...Object.fromEntries(Object.entries(given).map(([name, value]) => [name, text(value)])) },
   }
+}
+
+/** registries.conf of the caller; with `tls-verify=0` any certificate will do, and plain HTTP. */
+export const readConf = async (settings: Settings, query: URLSearchParams): Promise<RegistriesConf> => {
+  const { readRegistriesConf } = await import('../../images/registry/read-registries-conf.ts')
+  const verify = query.get('tls-verify') ?? '1'
+  return { ...(await readRegistriesConf(settings)), insecure: !isTrue(verify) }
 }
 
 /** @param host whom the login is for, when it does not say so. */

@@ -4,6 +4,8 @@
  */
 import { readFileSync } from 'node:fs'
 import { delimiter, resolve } from 'node:path'
+import type { Query } from './client.ts'
+import { badFlag } from './options.ts'
 import type { LoginFile } from '../../images/registry/login-file.ts'
 import { authFiles, loginFile, SETTING_NAMES, type Settings } from '../../images/registry/settings.ts'
 
@@ -61,8 +63,20 @@ const listPlaces = async (image: string, settings: Settings): Promise<readonly A
   }
 }
 
-/** Call it before the agent is reached. @param authFile --authfile */
-export const openLogins = (authFile?: string): Logins => {
+/** Not told back: half of it may be a password. */
+const parseCreds = (creds: string): { username: string; password: string } => {
+  const colon = creds.indexOf(':')
+  if (colon > 0) return { username: creds.slice(0, colon), password: creds.slice(colon + 1) }
+  throw badFlag('--creds is not USER:PASSWORD', 'glasspod login, which asks for the password')
+}
+
+/** What tls-verify is in a query; nothing where it was not said. */
+export const verifyQuery = (tlsVerify: string | undefined): Query =>
+  tlsVerify === undefined ? {} : { 'tls-verify': tlsVerify }
+
+/** Call it before the agent is reached. @param authFile --authfile @param creds --creds */
+export const openLogins = (authFile?: string, creds?: string): Logins => {
+  const named = creds === undefined ? undefined : parseCreds(creds)
   const env: Settings['env'] = { ...process.env, ...(authFile !== undefined && { REGISTRY_AUTH_FILE: authFile }) }
   const settings: Settings = { env }
   const isRoot = process.getuid?.() === 0
@@ -91,7 +105,10 @@ export const openLogins = (authFile?: string): Logins => {
         const { username, password, identityToken: identitytoken } = found ?? {}
         return found && { username, password, identitytoken, serveraddress: serverKey(asked.host) }
       }
-      const login = await find({ host: registry, repository })
+      const login =
+        named === undefined
+          ? await find({ host: registry, repository })
+          : { ...named, serveraddress: serverKey(registry) }
       // What else the name may lead to, the agent finds out by itself; but not in files of root.
       const others = isRoot ? (await listPlaces(image, { env: given })).filter(({ host }) => host !== registry) : []
       const logins = await Promise.all(others.map((other) => find(other).catch(() => undefined)))

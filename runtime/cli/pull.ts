@@ -1,7 +1,7 @@
 /** Pulling an image, with its progress: the verb, and `run` where the image is missing. */
 import { isFailure } from '../errors.ts'
 import type { PullEvent } from './api.ts'
-import type { Logins } from './logins.ts'
+import { verifyQuery, type Logins } from './logins.ts'
 import type { Client } from './client.ts'
 import { followTransfer } from './transfer.ts'
 
@@ -12,16 +12,18 @@ export interface Pull {
   /** Owners that the id map does not have become root. */
   squash?: boolean
   logins: Logins
+  /** --tls-verify */
+  tlsVerify?: string | undefined
 }
 
 /** Resolves to the id. */
 export const pullImage = async (
   client: Client,
-  { image, platform, quiet, squash = false, logins }: Pull,
+  { image, platform, quiet, squash = false, logins, tlsVerify }: Pull,
 ): Promise<string> => {
   let id = ''
   const headers = await logins.headersFor(image)
-  const query = { fromImage: image, platform, squash: squash ? '1' : undefined }
+  const query = { fromImage: image, platform, squash: squash ? '1' : undefined, ...verifyQuery(tlsVerify) }
   await followTransfer(client.lines<PullEvent>('/images/create', { query, headers }), {
     quiet,
     take: ({ aux }) => (id = aux?.ID ?? id),

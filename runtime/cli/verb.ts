@@ -55,6 +55,17 @@ export const SQUASH = {
   type: 'boolean',
   about: "files of owners that the id map does not have become root's",
 } as const
+export const TLS_VERIFY = {
+  type: 'string',
+  metavar: 'true|false',
+  choices: ['true', 'false'],
+  about: 'false: any certificate will do, and plain HTTP',
+} as const
+export const CREDS = {
+  type: 'string',
+  metavar: 'USER:PASSWORD',
+  about: 'the login for this time; other users can see it',
+} as const
 export const AUTH_FILE = {
   type: 'string',
   metavar: 'FILE',

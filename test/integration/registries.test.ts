@@ -99,6 +99,16 @@ test('a mirror gets its own login, out of a file that only its owner may read', 
   expect(await root.ok(['pull', '-q', 'x'], { env })).toMatch(/^sha256:/)
 })
 
+test('--creds is the login for one time, and is not told back', async () => {
+  const { host } = registry
+  const env = { HOME: directory }
+  expect(await root.ok(['pull', '-q', '--creds', 'me:secret', `${host}/x`], { env })).toMatch(/^sha256:/)
+  expect((await root.glasspod(['pull', '-q', '--creds', 'me:no', `${host}/x`], { env })).stderr).toContain('denied')
+  const { exitCode, stderr } = await root.glasspod(['pull', '--creds', 'secret', `${host}/x`], { env })
+  expect([exitCode, stderr]).toEqual([125, expect.stringContaining('--creds is not USER:PASSWORD')])
+  expect(stderr).not.toContain('secret')
+})
+
 test('login asks for what is missing only at a terminal; logout --all forgets all', async () => {
   const refusals = [
     [[], 'the user name is missing, and there is no terminal to ask at'],

@@ -67,4 +67,26 @@ describe('certificates of a registry', () => {
     expect(await root.ok(['pull', '-q', `${registry.host}/x`])).toMatch(/^sha256:/)
     expect((await inspect()).stdout).toBe(registry.image.manifest.toString())
   })
+
+  test('--tls-verify=false takes whichever certificate, for that time only', async () => {
+    const image = await makeSmallImage([[{ name: 'b', content: 'b' }]])
+    const other = await startFaultyRegistry(image, certificates.server)
+    other.fault = registry.fault
+    try {
+      const name = `${other.host}/x`
+      const words = 'its certificate is signed by an authority that is not known here'
+      expect((await root.glasspod(['pull', '-q', name])).stderr).toContain(words)
+      expect(await root.ok(['pull', '-q', '--tls-verify=false', name])).toMatch(/^sha256:/)
+      expect((await root.glasspod(['pull', '-q', '--tls-verify=true', name])).stderr).toContain(words)
+      const login = (flag: string) =>
+        root.glasspod(
+          ['login', flag, '-u', 'me', '--password-stdin', '--authfile', join(directory, 'auth.json'), other.host],
+          { input: 'secret' },
+        )
+      expect(await login('--tls-verify=false')).toMatchObject({ exitCode: 0, stdout: 'Login Succeeded' })
+      expect((await login('--tls-verify=true')).stderr).toContain(words)
+    } finally {
+      await other.stop()
+    }
+  })
 })

@@ -4,7 +4,7 @@ import type { Losses } from '../../../images/layer/unpack.ts'
 import { Failure } from '../../errors.ts'
 import type { Agent } from '../agent.ts'
 import type { Request } from '../http.ts'
-import { openRegistry } from '../registry-session.ts'
+import { openRegistry, readConf } from '../registry-session.ts'
 import { sendFailureLine } from './json-lines.ts'
 import { isTrue } from './query.ts'
 
@@ -65,8 +65,10 @@ export const answerPull = async (agent: Agent, { raw, query, response }: Request
   const line = (value: unknown) => response.write(`${JSON.stringify(value)}\n`)
   line({ status: `Pulling ${name}` })
   try {
+    const conf = await readConf(registry.settings, query)
     const pulled = await agent.images.changing((store) =>
       pull(store, name, {
+        conf,
         ...agent.images.unpackOptions(),
         squash: isTrue(query.get('squash')),
         registry,

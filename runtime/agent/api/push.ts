@@ -5,7 +5,7 @@ import type { Reference } from '../../../images/reference.ts'
 import { Failure } from '../../errors.ts'
 import type { Agent } from '../agent.ts'
 import type { Request } from '../http.ts'
-import { openRegistry } from '../registry-session.ts'
+import { openRegistry, readConf } from '../registry-session.ts'
 import { sendFailureLine } from './json-lines.ts'
 import { abortWithClient, short } from './pull.ts'
 import { joinTag } from './query.ts'
@@ -50,10 +50,9 @@ const planTargets = async (agent: Agent, { params, query }: Request): Promise<re
 
 export const answerPush = async (agent: Agent, request: Request): Promise<void> => {
   const { raw, response } = request
-  const [{ push }, { familiarReference }, { readRegistriesConf }, wanted, store] = await Promise.all([
+  const [{ push }, { familiarReference }, wanted, store] = await Promise.all([
     import('../../../images/push.ts'),
     import('../../../images/reference.ts'),
-    import('../../../images/registry/read-registries-conf.ts'),
     planTargets(agent, request),
     agent.images.store(),
   ])
@@ -62,7 +61,7 @@ export const answerPush = async (agent: Agent, request: Request): Promise<void> 
   response.writeHead(200, { 'content-type': 'application/json' })
   const line = (value: unknown) => response.write(`${JSON.stringify(value)}\n`)
   try {
-    const conf = await readRegistriesConf(registry.settings)
+    const conf = await readConf(registry.settings, request.query)
     for (const { image, target } of wanted) {
       line({ status: `The push refers to repository [${target.registry}/${target.repository}]` })
       const { digest, size } = await push(store, image, target, {

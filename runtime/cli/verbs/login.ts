@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { Failure } from '../../errors.ts'
 import { askLine } from '../ask.ts'
-import { openLogins } from '../logins.ts'
+import { openLogins, verifyQuery } from '../logins.ts'
 import { print, printError } from '../output.ts'
-import { AUTH_FILE, defineVerb } from '../verb.ts'
+import { AUTH_FILE, TLS_VERIFY, defineVerb } from '../verb.ts'
 
 interface Values {
   username: string | undefined
@@ -43,6 +43,7 @@ export const verb = defineVerb({
     password: { type: 'string', short: 'p', metavar: 'PASSWORD', about: 'password; other users can see it' },
     'password-stdin': { type: 'boolean', about: 'read the password from standard input' },
     authfile: AUTH_FILE,
+    'tls-verify': TLS_VERIFY,
   },
   operands: { usage: '[REGISTRY]', min: 0, max: 1 },
   example: 'glasspod login -u me --password-stdin quay.io',
@@ -53,7 +54,8 @@ export const verb = defineVerb({
     const login = await readLogin(options)
     const logins = openLogins(options.authfile)
     const file = await logins.openFile()
-    await (await agent()).post('/auth', { body: { ...login, serveraddress: host }, headers: logins.headers })
+    const query = verifyQuery(options['tls-verify'])
+    await (await agent()).post('/auth', { body: { ...login, serveraddress: host }, query, headers: logins.headers })
     await storeLogin(file, host, login)
     print('Login Succeeded')
   },

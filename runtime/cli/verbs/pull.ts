@@ -8,9 +8,9 @@ import { print } from '../output.ts'
 import { pullImage, type Pull } from '../pull.ts'
 import { reportError } from '../report.ts'
 import { followTransfer } from '../transfer.ts'
-import { AUTH_FILE, SQUASH, defineVerb } from '../verb.ts'
+import { AUTH_FILE, CREDS, SQUASH, TLS_VERIFY, defineVerb } from '../verb.ts'
 
-type Settings = Pick<Pull, 'platform' | 'quiet' | 'squash' | 'logins'>
+type Settings = Pick<Pull, 'platform' | 'quiet' | 'squash' | 'logins' | 'tlsVerify'>
 /** Resolves to the ids. */
 type Fetch = (client: Client) => Promise<string[]>
 
@@ -55,12 +55,14 @@ export const verb = defineVerb({
     squash: SQUASH,
     quiet: { type: 'boolean', short: 'q', about: 'no progress, only the id' },
     authfile: AUTH_FILE,
+    creds: CREDS,
+    'tls-verify': TLS_VERIFY,
   },
   operands: { usage: '[TRANSPORT:]IMAGE [[TRANSPORT:]IMAGE...]', min: 1, max: Infinity },
   example: 'glasspod pull busybox:1.36',
   async run({ options, operands, agent }) {
-    const { platform, quiet, squash, authfile } = options
-    const settings = { platform, quiet, squash, logins: openLogins(authfile) }
+    const { platform, quiet, squash, authfile, creds, 'tls-verify': tlsVerify } = options
+    const settings = { platform, quiet, squash, logins: openLogins(authfile, creds), tlsVerify }
     const fetches = await Promise.all(operands.map((text) => planFetch(text, settings)))
     const client = await agent()
     let code = 0

@@ -3,10 +3,10 @@ import type { PullEvent } from '../api.ts'
 import { writeArchive } from '../archive/output.ts'
 import { openDestination } from '../archive/place.ts'
 import { segment, type Client } from '../client.ts'
-import { openLogins } from '../logins.ts'
+import { openLogins, verifyQuery, type Logins } from '../logins.ts'
 import { print } from '../output.ts'
 import { followArchive, followTransfer } from '../transfer.ts'
-import { AUTH_FILE, defineVerb } from '../verb.ts'
+import { AUTH_FILE, CREDS, TLS_VERIFY, defineVerb } from '../verb.ts'
 
 interface Push {
   image: string
@@ -17,15 +17,17 @@ interface Push {
 const pushToRegistry = async (
   { image, quiet, agent }: Push,
   destination: string | undefined,
-  authfile: string | undefined,
+  { logins, tlsVerify }: { logins: Logins; tlsVerify: string | undefined },
 ): Promise<void> => {
-  const logins = openLogins(authfile)
   const client = await agent()
   // An id is no reference, and has no registry of its own: the agent says so.
   const headers = await logins.headersFor(destination ?? image).catch(() => logins.headers)
   // Without a tag the API takes all of them; a command means latest, as docker's and podman's do.
   const tag = destination !== undefined || /[:@][^/]*$/.test(image) ? undefined : 'latest'
-  const events = client.lines<PullEvent>(`/images/${segment(image)}/push`, { query: { destination, tag }, headers })
+  const events = client.lines<PullEvent>(`/images/${segment(image)}/push`, {
+    query: { destination, tag, ...verifyQuery(tlsVerify) },
+    headers,
+  })
   await followTransfer(events, {
     quiet,
     take: ({ aux }) => {
@@ -61,14 +63,20 @@ export const verb = defineVerb({
   options: {
     quiet: { type: 'boolean', short: 'q', about: 'no progress, only the digest' },
     authfile: AUTH_FILE,
+    creds: CREDS,
+    'tls-verify': TLS_VERIFY,
   },
   operands: { usage: 'IMAGE [[TRANSPORT:]DESTINATION]', min: 1, max: 2 },
   example: 'glasspod push busybox:1.36 registry.example.com/tools/busybox:1',
-  async run({ options: { quiet, authfile }, operands: [image = '', destination], agent }) {
+  async run({
+    options: { quiet, authfile, creds, 'tls-verify': tlsVerify },
+    operands: [image = '', destination],
+    agent,
+  }) {
     const push = { image, quiet, agent }
     const transport = destination === undefined ? undefined : parseTransport(destination)
     if (transport !== undefined && isPlace(transport)) await pushToPlace(push, transport)
     else if (transport?.transport === 'docker-daemon') await pushToDaemon(push, transport.name)
-    else await pushToRegistry(push, transport?.name, authfile)
+    else await pushToRegistry(push, transport?.name, { logins: openLogins(authfile, creds), tlsVerify })
   },
 })

@@ -105,3 +105,29 @@ export const findCredentials = async (
   }
   return undefined
 }
+
+export interface RegistryPlace {
+  readonly host: string
+  readonly repository: string
+}
+
+/**
+ * Whom a pull of this name may ask: the registries that a short name may stand for, and their mirrors. None where it is
+ * refused, for who pulls is told why.
+ */
+export const listPlaces = async (image: string, settings: Settings): Promise<readonly RegistryPlace[]> => {
+  const [{ expandName }, { placesOf }, { readRegistriesConf }] = await Promise.all([
+    import('./short-names.ts'),
+    import('./registries-conf.ts'),
+    import('./read-registries-conf.ts'),
+  ])
+  try {
+    const conf = await readRegistriesConf(settings)
+    return expandName(image, conf).flatMap((reference) => [
+      ...placesOf(conf, reference),
+      { host: reference.registry, repository: reference.repository },
+    ])
+  } catch {
+    return []
+  }
+}

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { delimiter, resolve } from 'node:path'
 import type { Query } from './client.ts'
 import { badFlag } from './options.ts'
+import type { RegistryPlace } from '../../images/registry/credentials.ts'
 import type { LoginFile } from '../../images/registry/login-file.ts'
 import { authFiles, loginFile, SETTING_NAMES, type Settings } from '../../images/registry/settings.ts'
 
@@ -40,29 +41,6 @@ const readKept = (path: string): Buffer | undefined => {
   }
 }
 
-interface Asked {
-  readonly host: string
-  readonly repository: string
-}
-
-/** The registries that a short name may stand for, and their mirrors; none of what is refused: the agent says why. */
-const listPlaces = async (image: string, settings: Settings): Promise<readonly Asked[]> => {
-  const [{ expandName }, { placesOf }, { readRegistriesConf }] = await Promise.all([
-    import('../../images/registry/short-names.ts'),
-    import('../../images/registry/registries-conf.ts'),
-    import('../../images/registry/read-registries-conf.ts'),
-  ])
-  try {
-    const conf = await readRegistriesConf(settings)
-    return expandName(image, conf).flatMap((reference) => [
-      ...placesOf(conf, reference),
-      { host: reference.registry, repository: reference.repository },
-    ])
-  } catch {
-    return []
-  }
-}
-
 /** Not told back: half of it may be a password. */
 const parseCreds = (creds: string): { username: string; password: string } => {
   const colon = creds.indexOf(':')
@@ -91,16 +69,14 @@ export const openLogins = (authFile?: string, creds?: string): Logins => {
   return {
     headers,
     async headersFor(image) {
-      const [{ findCredentials, readAuthFile, parseAuthFile, serverKey }, { parseReference }] = await Promise.all([
-        import('../../images/registry/credentials.ts'),
-        import('../../images/reference.ts'),
-      ])
+      const [{ findCredentials, readAuthFile, parseAuthFile, serverKey, listPlaces }, { parseReference }] =
+        await Promise.all([import('../../images/registry/credentials.ts'), import('../../images/reference.ts')])
       const { registry, repository } = parseReference(image)
       const read = (path: string) => {
         const bytes = kept.get(path)
         return bytes === undefined ? readAuthFile(path) : Promise.resolve(parseAuthFile(bytes, path))
       }
-      const find = async (asked: Asked) => {
+      const find = async (asked: RegistryPlace) => {
         const found = await findCredentials(settings, asked.host, asked.repository, read)
         const { username, password, identityToken: identitytoken } = found ?? {}
         return found && { username, password, identitytoken, serveraddress: serverKey(asked.host) }

@@ -40,6 +40,8 @@ export interface ImageSummary {
   Id: string
   RepoTags: string[] | null
   RepoDigests?: string[] | null
+  /** Of the manifest. */
+  Digest: string
   Created: number
   Size: number
 }

@@ -37,6 +37,8 @@ describe('push', () => {
     const third = await root.glasspod(['push', root.image, `${registry.host}/other/demo:1`])
     expect(third.stderr.match(/: Mounted$/gm)).toHaveLength(4)
     expect(await root.ok(['push', '-q', `${registry.host}/team/demo:1`])).toBe(await digestOf(root.image))
+    expect(await root.ok(['images', '-a', '--digests'])).toContain(` ${await digestOf(root.image)} `)
+    expect(await root.ok(['images', '--format', '{{.Digest}}'])).toContain(await digestOf(root.image))
   })
 
   test('what was pushed is pulled again, the same', async () => {

@@ -212,6 +212,7 @@ export const summariseImage = (image: Image) => ({
   ParentId: '',
   RepoTags: image.names.filter((name) => !name.includes('@')),
   RepoDigests: image.repoDigests,
+  Digest: image.digest,
   Created: seconds(image.created),
   Size: image.size,
   SharedSize: -1,
@@ -224,7 +225,6 @@ export const inspectImage = (image: Image) => ({
   Created: image.created ?? '',
   Architecture: image.platform.architecture,
   Os: image.platform.os,
-  Digest: image.digest,
   RootFS: { Type: 'layers', Layers: image.layers.map(({ diffId }) => diffId) },
   Config: {
     User: image.config.user,

@@ -18,20 +18,22 @@ const splitNames = ({ RepoTags, RepoDigests }: ImageSummary): (readonly [reposit
   return tags.length > 0 ? tags : [[RepoDigests?.[0]?.split('@')[0] ?? NONE, NONE]]
 }
 
-const COLUMNS = {
-  REPOSITORY: 'Repository',
-  TAG: 'Tag',
-  'IMAGE ID': 'ID',
-  CREATED: 'CreatedSince',
-  SIZE: 'Size',
-} as const
+const NAMES = { REPOSITORY: 'Repository', TAG: 'Tag' } as const
+const REST = { 'IMAGE ID': 'ID', CREATED: 'CreatedSince', SIZE: 'Size' } as const
 
-/** @param columns of a terminal. */
-export const formatImages = (images: readonly ImageSummary[], full: boolean, nowMs: number, columns?: number): string =>
+interface Shown {
+  full: boolean
+  digests?: boolean
+  nowMs: number
+  /** Of a terminal. */
+  columns?: number | undefined
+}
+
+export const formatImages = (images: readonly ImageSummary[], { full, digests, nowMs, columns }: Shown): string =>
   tableOf(
-    COLUMNS,
+    { ...NAMES, ...(digests === true && { DIGEST: 'Digest' as const }), ...REST },
     images.flatMap((image) => toRows(image, full, nowMs)),
-    { columns: full ? undefined : columns, leave: ['CREATED'] },
+    { columns: full ? undefined : columns, cut: digests === true ? ['DIGEST'] : [], leave: ['CREATED'] },
   )
 
 /** What a template may name, one row a tag: all that `--format json` has, and docker's words for what the table shows. */
@@ -47,6 +49,8 @@ const toRows = (image: ImageSummary, full: boolean, nowMs: number) =>
 
 export const verb = defineVerb({
   options: {
+    all: { type: 'boolean', short: 'a', about: 'all of them, as without it: none is hidden here' },
+    digests: { type: 'boolean', about: 'the digests of the manifests too' },
     filter: { type: 'list', short: 'f', metavar: 'KEY=VALUE', about: `by ${FILTERS.join(', ')}` },
     format: FORMAT_OR_TEMPLATE,
     'no-trunc': NO_TRUNC,
@@ -55,7 +59,7 @@ export const verb = defineVerb({
   operands: { usage: '[REPOSITORY[:TAG]]', min: 0, max: 1 },
   example: 'glasspod images --format json',
   async run({ options, operands: [name], agent }) {
-    const full = options['no-trunc']
+    const { 'no-trunc': full, digests } = options
     const format = parseFormat(options.format)
     const filters = parseFilters(
       name === undefined ? options.filter : [...options.filter, `reference=${name}`],
@@ -67,7 +71,8 @@ export const verb = defineVerb({
       for (const row of images.flatMap((image) => toRows(image, full, Date.now()))) print(renderTemplate(format, row))
       return
     }
-    if (!options.quiet) return print(formatImages(images, full, Date.now(), readColumns(STDOUT)))
+    if (!options.quiet)
+      return print(formatImages(images, { full, digests, nowMs: Date.now(), columns: readColumns(STDOUT) }))
     for (const { Id } of images) print(full ? Id : shortId(Id))
   },
 })

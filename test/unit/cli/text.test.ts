@@ -104,7 +104,7 @@ describe('tables', () => {
   })
 
   it('list images, one row a tag', () => {
-    const image = { Id: 'sha256:0123456789abcdef', Created: NOW / 1000 - 86400, Size: 4_100_000 }
+    const image = { Id: 'sha256:0123456789abcdef', Digest: 'sha256:77', Created: NOW / 1000 - 86400, Size: 4_100_000 }
     expect(
       formatImages(
         [
@@ -112,8 +112,7 @@ describe('tables', () => {
           { ...image, RepoTags: null, RepoDigests: ['x/y@sha256:00'] },
           { ...image, RepoTags: [] },
         ],
-        false,
-        NOW,
+        { full: false, nowMs: NOW },
       ),
     ).toMatchInlineSnapshot(`
       "REPOSITORY           TAG      IMAGE ID       CREATED     SIZE
@@ -121,6 +120,11 @@ describe('tables', () => {
       busybox              latest   0123456789ab   1 day ago   4.1MB
       x/y                  <none>   0123456789ab   1 day ago   4.1MB
       <none>               <none>   0123456789ab   1 day ago   4.1MB"
+    `)
+    const digests = formatImages([{ ...image, RepoTags: ['a:1'] }], { full: false, digests: true, nowMs: NOW })
+    expect(digests).toMatchInlineSnapshot(`
+      "REPOSITORY   TAG   DIGEST      IMAGE ID       CREATED     SIZE
+      a            1     sha256:77   0123456789ab   1 day ago   4.1MB"
     `)
   })
 

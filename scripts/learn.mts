@@ -57,12 +57,15 @@ const play = async (level: Level): Promise<boolean> => {
   return right && clean
 }
 
-for (const [name, number] of Object.entries(NUMBER_OF_SIGNAL))
-  process.on(name, () => {
-    if (stage.isEnding) return
-    say(`\n${SAY.cleaning[language]}`)
-    void stage.end().then(() => process.exit(128 + number))
-  })
+const leave = (exitCode: number): void => {
+  if (stage.isEnding) return
+  say(`\n${SAY.cleaning[language]}`)
+  void stage.end().then(() => process.exit(exitCode))
+}
+for (const [name, number] of Object.entries(NUMBER_OF_SIGNAL)) process.on(name, () => leave(128 + number))
+// a terminal that was closed takes no word any more (EIO), nor does a pipe that nobody reads (EPIPE)
+process.stdout.on('error', () => leave(0))
+process.stderr.on('error', () => undefined)
 
 if ((process.env['NO_COLOR'] ?? '') !== '') chalk.level = 0
 const unknown = positionals.find((word) => !LEVELS.some(({ id, name }) => id === word || name === word))

@@ -9,14 +9,15 @@ const work = mkdtempSync('/tmp/gp-')
 chmodSync(work, 0o777)
 const CTRL_C = '\u0003'
 const CTRL_D = '\u0004'
+const CTRL_Z = '\u001a'
 const PROMPT = 's skips, q ends › '
 
 let opened: ReturnType<typeof onTerminal> | undefined
-const play = (flags = '') =>
+const play = (flags = '', before = '', after = '') =>
   (opened = onTerminal(
     { dir: `${work}/root` },
     // the shell of a reader, too, outlives a Ctrl-C that ends a command
-    `trap : INT; export TMPDIR=${work}; glasspod learn --lang en ${flags} 00; echo "code $?"; stty -a | grep -ow icanon`,
+    `${before}trap : INT; export TMPDIR=${work}; glasspod learn --lang en ${flags} 00${after}; echo "code $?"; stty -a | grep -ow icanon`,
   ))
 
 afterEach(() => {
@@ -59,6 +60,23 @@ test('Ctrl-C while a command runs ends both', async () => {
   terminal.type(CTRL_C)
   await terminal.untilSeen('cleaning up')
   expect(await endOf(terminal, 130)).not.toContain('✘')
+})
+
+test('Ctrl-Z at the prompt gives the shell back, and fg the prompt', async () => {
+  const terminal = play('', 'set -m; ', '; echo "stopped $?"; fg')
+  await terminal.untilSeen(PROMPT)
+  terminal.type(CTRL_Z)
+  await terminal.untilSeen(/stopped 1\d\d/)
+  await terminal.untilSeen(PROMPT)
+  terminal.type('q\r')
+  await endOf(terminal, 0)
+})
+
+test('a terminal that is closed ends the level, and it is taken back', async () => {
+  const terminal = play()
+  await terminal.untilSeen(PROMPT)
+  terminal.child.kill('SIGKILL')
+  await until('all is taken back', () => readdirSync(work).length === 0)
 })
 
 test('--auto goes on by itself, and Ctrl-C ends it too', async () => {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { constants } from 'node:os'
 import { Failure } from '../../errors.ts'
 import { defineVerb } from '../verb.ts'
 
@@ -68,6 +69,8 @@ export const verb = defineVerb({
     })
     // Ctrl-C reaches the child by itself, which takes everything back; here it would end the wait for that
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal))
-    return new Promise<number>((resolve) => child.once('exit', (code) => resolve(code ?? 125)))
+    // by a signal before it could take note of it
+    const codeOf = (signal: NodeJS.Signals | null) => (signal === null ? 125 : 128 + constants.signals[signal])
+    return new Promise<number>((resolve) => child.once('exit', (code, signal) => resolve(code ?? codeOf(signal))))
   },
 })

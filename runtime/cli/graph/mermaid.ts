@@ -28,9 +28,16 @@ const formatBox = (box: Box, indent: string): string[] => {
   return [...formatGroup(box, indent), ...children.flatMap((child) => formatBox(child, `${indent}  `)), `${indent}end`]
 }
 
+/** Lines stay whole, and columns columns: Mermaid would break them at 200 pixels, and put each into the middle. */
+const LOOK = [
+  '  %%{init: {"flowchart": {"wrappingWidth": 2000}}}%%',
+  '  classDef default text-align:left,font-family:monospace',
+]
+
 export const formatMermaid = ({ root, arrows }: Diagram): string =>
   [
     'flowchart TB',
+    ...LOOK,
     ...formatBox(root, '  '),
     // links that are not drawn; between boxes that have none of their own Mermaid lays one over the other
     ...listBelow(root).flatMap(({ over, below }) =>

@@ -4,6 +4,7 @@ import { isColourful, makePaint } from './colour.ts'
 import { wrap } from './help.ts'
 import { STDERR, printError, readColumns } from './output.ts'
 import { wrapRemedy } from './remedy.ts'
+import { printableLines } from './table.ts'
 
 export const FAILED = 125
 
@@ -22,11 +23,14 @@ export const describeBug = (error: unknown, debug: boolean): string => {
 
 export const formatError = (error: unknown, { json, debug }: { json: boolean; debug: boolean }): string => {
   if (!isFailure(error)) {
-    if (!json) return describeBug(error, debug)
+    if (!json) return printableLines(describeBug(error, debug))
     return JSON.stringify({ message: `internal: ${error instanceof Error ? error.message : String(error)}`, bug: true })
   }
   const { status: _, ...facts } = error.facts
-  return json ? JSON.stringify({ message: error.message, ...facts }) : formatFailure(error.message, error.facts)
+  // Words of registries, manifests and programs are in it, and may be hostile.
+  return json
+    ? JSON.stringify({ message: error.message, ...facts })
+    : printableLines(formatFailure(error.message, error.facts))
 }
 
 /** Facts begin here. */

@@ -96,6 +96,12 @@ export const tableOf = <Field extends string>(
 export const printable = (text: string): string =>
   text.replaceAll(CONTROL, (character) => (character === '\n' ? '\\n' : '?'))
 
+// eslint-disable-next-line no-control-regex -- the same, but for tabs and the ends of lines
+const CONTROL_IN_LINES = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g
+
+/** The same of a text whose lines are ours. */
+export const printableLines = (text: string): string => text.replaceAll(CONTROL_IN_LINES, '?')
+
 export const truncate = (text: string, length: number): string =>
   text.length <= length ? text : `${text.slice(0, length - 1)}…`
 

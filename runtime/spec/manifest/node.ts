@@ -15,9 +15,9 @@ export type ListNode = Place & { kind: 'list'; items: readonly Node[] }
 export type ScalarNode = Place & { kind: 'scalar'; value: Scalar }
 export type Node = MapNode | ListNode | ScalarNode
 
-/** `web.yaml:12: spec.containers[0].tty: ...`; `file`: as messages shall name it. */
+/** `web.yaml:12: spec.containers[0].tty: ...`, one line whatever the manifest says; `file`: as messages shall name it. */
 const formatPlace = (file: string, { path, line }: Place, what: string): string =>
-  `${file}:${line}: ${path === '' ? '' : `${path}: `}${what}`
+  `${file}:${line}: ${path === '' ? '' : `${path}: `}${what.replaceAll('\n', '\\n')}`
 
 /** So many are told at once; a file of nonsense is not told whole. */
 const TOLD = 10

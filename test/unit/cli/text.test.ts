@@ -206,6 +206,13 @@ describe('errors', () => {
     })
   })
 
+  it('have no control character of other people for the terminal, and as JSON their own words', () => {
+    const hostile = new Failure('kind \x1b[2J', { found: 'a\tb\n\x9b31m\r\x07' })
+    expect(formatError(hostile, { json: false, debug: false })).toBe('error: kind ?[2J\n found  a\tb\n?31m??')
+    expect(JSON.parse(formatError(hostile, { json: true, debug: false }))).toMatchObject({ message: 'kind \x1b[2J' })
+    expect(formatError(new Error('\x1b[2J'), { json: false, debug: true })).not.toContain('\x1b')
+  })
+
   it('of ours say so, the stack only when asked for', () => {
     const bug = new TypeError('x is not a function\nsecond line')
     expect(formatError(bug, { json: false, debug: false })).toMatchInlineSnapshot(`

@@ -252,6 +252,10 @@ describe('is refused, by line and path and reason:', () => {
     ])
   })
 
+  test('what it says is one line, whatever it is', () => {
+    expect(refusal('kind: "a\\nerror: b"')).toBe("f:1: kind: only Pods are played, not 'a\\nerror: b'")
+  })
+
   test('all that is wrong is said at once', () => {
     const told = refusal(pod('dnsPolicy: ClusterFirst\nnodeName: x\ncontainers: [{image: b, tty: 1}]'))
     expect(told.split('\n')).toEqual([

@@ -2,21 +2,11 @@
  * What only root can prepare for the system user, and the start as that user. Root trusts nothing that this user can
  * write: its own files lie in a directory of root's, and it makes none below the user's.
  */
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { errnoOf, Failure } from '../errors.ts'
 import type { PasswdEntry } from '../spec/users.ts'
-import { copyBundle } from './agent-files.ts'
+import { copyBundle, markUsed, pruneCopies } from './agent-files.ts'
 import { enableControllers, parseCgroupMount, WANTED } from './cgroup-delegation.ts'
 import { selectEnvironment, withSbin } from './environment.ts'
 import type { Bundle } from './root-directory.ts'
@@ -28,7 +18,7 @@ const RUN = '/run/glasspod'
 const PUBLISHED = '/run/glasspod-lib'
 /** Where a usable tun device is made, in a mount namespace of the launcher's own. */
 const DEVICES = `${PUBLISHED}/dev`
-/** A start that goes on at the same time may still read the copy before. */
+/** Of builds that are used in turn. */
 const KEPT_COPIES = 3
 /** Directory below the cgroup2 mount. */
 const CGROUP = 'glasspod'
@@ -46,21 +36,11 @@ const makeDirectory = (path: string, mode: number, user?: PasswdEntry): void => 
 export const publishBundle = ({ directory, buildId }: Bundle): Bundle => {
   const published = `${PUBLISHED}/${buildId}`
   makeDirectory(PUBLISHED, 0o755)
-  if (!existsSync(published)) prunePublished()
+  if (!existsSync(published)) pruneCopies(PUBLISHED, KEPT_COPIES, basename(DEVICES))
   copyBundle(directory, published, ['cli.cjs', 'agent.cjs', 'cni'], true)
+  markUsed(published)
   return { directory: published, buildId }
 }
-
-/** Newest first; those of other commands, which come and go meanwhile, do not matter. */
-const prunePublished = (): void => {
-  const copies = readdirSync(PUBLISHED)
-    .filter((name) => /^\w+$/.test(name) && name !== basename(DEVICES))
-    .map((name) => ({ path: `${PUBLISHED}/${name}`, made: modifiedAt(`${PUBLISHED}/${name}`) }))
-    .sort((a, b) => b.made - a.made)
-  for (const { path } of copies.slice(KEPT_COPIES)) rmSync(path, { recursive: true, force: true })
-}
-
-const modifiedAt = (path: string): number => lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
 
 /**
  * A directory below the cgroup2 mount that is the user's, with a leaf to be born in: from outside it an ordinary user

@@ -7,6 +7,7 @@ import { delimiter, resolve } from 'node:path'
 import type { Query } from './client.ts'
 import { badFlag } from './options.ts'
 import type { RegistryPlace } from '../../images/registry/credentials.ts'
+import type { Transport } from '../../images/transport.ts'
 import type { LoginFile } from '../../images/registry/login-file.ts'
 import { authFiles, loginFile, SETTING_NAMES, type Settings } from '../../images/registry/settings.ts'
 
@@ -46,6 +47,16 @@ const parseCreds = (creds: string): { username: string; password: string } => {
   const colon = creds.indexOf(':')
   if (colon > 0) return { username: creds.slice(0, colon), password: creds.slice(colon + 1) }
   throw badFlag('--creds is not USER:PASSWORD', 'glasspod login, which asks for the password')
+}
+
+/** What is said of a registry means nothing elsewhere. @throws {Failure} `cli.flag` */
+export const assertRegistry = (
+  { transport }: Transport,
+  { creds, tlsVerify }: { creds: string | undefined; tlsVerify: string | undefined },
+): void => {
+  const flag = creds !== undefined ? '--creds' : tlsVerify !== undefined ? '--tls-verify' : undefined
+  if (transport === 'docker' || flag === undefined) return
+  throw badFlag(`${flag} is for a registry, not for ${transport}:`, `the same without ${flag}`)
 }
 
 /** What tls-verify is in a query; nothing where it was not said. */

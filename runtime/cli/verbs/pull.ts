@@ -3,14 +3,17 @@ import type { PullEvent } from '../api.ts'
 import { openSource } from '../archive/place.ts'
 import type { Client, Query } from '../client.ts'
 import { EXPLAIN_OPTIONS } from '../explain/options.ts'
-import { openLogins } from '../logins.ts'
+import { assertRegistry, openLogins } from '../logins.ts'
 import { print } from '../output.ts'
 import { pullImage, type Pull } from '../pull.ts'
 import { reportError } from '../report.ts'
 import { followTransfer } from '../transfer.ts'
 import { AUTH_FILE, CREDS, SQUASH, TLS_VERIFY, defineVerb } from '../verb.ts'
 
-type Settings = Pick<Pull, 'platform' | 'quiet' | 'squash' | 'logins' | 'tlsVerify'>
+interface Settings extends Pick<Pull, 'platform' | 'quiet' | 'squash' | 'logins'> {
+  creds: string | undefined
+  tlsVerify: string | undefined
+}
 /** Resolves to the ids. */
 type Fetch = (client: Client) => Promise<string[]>
 
@@ -36,6 +39,7 @@ const queryFor = (place: Place): Query => ({
 const planFetch = async (text: string, settings: Settings): Promise<Fetch> => {
   try {
     const transport = parseTransport(text)
+    assertRegistry(transport, settings)
     if (isPlace(transport)) return upload(openSource(transport), queryFor(transport), settings)
     if (transport.transport === 'docker-daemon') {
       const { openDaemon } = await import('../../../images/archive/daemon.ts')
@@ -62,7 +66,7 @@ export const verb = defineVerb({
   example: 'glasspod pull busybox:1.36',
   async run({ options, operands, agent }) {
     const { platform, quiet, squash, authfile, creds, 'tls-verify': tlsVerify } = options
-    const settings = { platform, quiet, squash, logins: openLogins(authfile, creds), tlsVerify }
+    const settings = { platform, quiet, squash, logins: openLogins(authfile, creds), creds, tlsVerify }
     const fetches = await Promise.all(operands.map((text) => planFetch(text, settings)))
     const client = await agent()
     let code = 0

@@ -3,7 +3,7 @@ import type { PullEvent } from '../api.ts'
 import { writeArchive } from '../archive/output.ts'
 import { openDestination } from '../archive/place.ts'
 import { segment, type Client } from '../client.ts'
-import { openLogins, verifyQuery, type Logins } from '../logins.ts'
+import { assertRegistry, openLogins, verifyQuery, type Logins } from '../logins.ts'
 import { print } from '../output.ts'
 import { followArchive, followTransfer } from '../transfer.ts'
 import { AUTH_FILE, CREDS, TLS_VERIFY, defineVerb } from '../verb.ts'
@@ -75,6 +75,7 @@ export const verb = defineVerb({
   }) {
     const push = { image, quiet, agent }
     const transport = destination === undefined ? undefined : parseTransport(destination)
+    if (transport !== undefined) assertRegistry(transport, { creds, tlsVerify })
     if (transport !== undefined && isPlace(transport)) await pushToPlace(push, transport)
     else if (transport?.transport === 'docker-daemon') await pushToDaemon(push, transport.name)
     else await pushToRegistry(push, transport?.name, { logins: openLogins(authfile, creds), tlsVerify })

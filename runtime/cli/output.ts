@@ -12,6 +12,12 @@ export const STDERR = 2
 const COLUMNS = 80
 const RETRY_MS = 2
 
+/** By the signal that a terminal's end sends: at an exit Node would set the modes of what is gone, and abort. */
+const endAsHungUp = (): void => {
+  process.removeAllListeners('SIGHUP')
+  process.kill(process.pid, 'SIGHUP')
+}
+
 /** The whole of the data, or the end of this process: a reader that went away (EPIPE) is not an error to report. */
 export const write = (fd: typeof STDOUT | typeof STDERR, data: string | Uint8Array): void => {
   let rest: Uint8Array = typeof data === 'string' ? Buffer.from(data) : data
@@ -20,6 +26,8 @@ export const write = (fd: typeof STDOUT | typeof STDERR, data: string | Uint8Arr
       rest = rest.subarray(writeSync(fd, rest))
     } catch (error) {
       if (errnoOf(error) === 'EPIPE') process.exit(0)
+      // The terminal has hung up (an ssh that is gone), and there is nobody to tell that: it would fail in the same way.
+      if (errnoOf(error) === 'EIO' && fd === STDERR) endAsHungUp()
       // another process has made the pipe non-blocking, and its reader is slow
       if (errnoOf(error) !== 'EAGAIN') throw error
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS)

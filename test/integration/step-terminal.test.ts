@@ -1,5 +1,5 @@
 /** `run --step` on a terminal of 24 rows: its keys, its pages, and the shell that it opens where it stands. */
-import { readlinkSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { expectSoon } from '../fixtures/expect-soon.ts'
 import { makeRoot, readAgentPid } from '../fixtures/glasspod.ts'
@@ -23,6 +23,17 @@ afterEach(async () => {
   await expectSoon(() => root.residue()).toEqual(before)
 })
 afterAll(root.teardown)
+
+/** Pids of the command lines that step through something of ours. */
+const stepping = (): string[] =>
+  readdirSync('/proc').filter((pid) => {
+    try {
+      const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+      return words.includes('--step') && words.includes(root.dir)
+    } catch {
+      return false
+    }
+  })
 
 /** Goes on until the step is the next one. */
 const goTo = async (terminal: ReturnType<typeof onTerminal>, id: string): Promise<string> => {
@@ -155,4 +166,15 @@ test('before the root is switched the shell has the host’s files; before there
   await terminal.child
   expect(terminal.seen()).toContain('left before step rootfs.overlay')
   expect(terminal.seen()).toContain('code 125')
+})
+
+test('a terminal that hangs up is one who has left, and no client stays behind', async () => {
+  const terminal = run()
+  await goTo(terminal, 'mounts.devpts')
+  expect(stepping()).not.toEqual([])
+  // with script(1) goes the terminal
+  terminal.child.kill('SIGKILL')
+  await terminal.child
+  await expectSoon(stepping).toEqual([])
+  expect(await root.ok(['ps', '-aq'])).toBe('')
 })

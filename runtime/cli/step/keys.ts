@@ -75,7 +75,10 @@ export const openKeys = (input: NodeJS.ReadStream | undefined): Keys => {
   const restore = () => setRaw(false)
   // Outside a raw terminal a signal ends the wait as the key would: what is made is taken back.
   const onSignal = (name: NodeJS.Signals) => {
-    if (!lent || (name !== 'SIGINT' && name !== 'SIGQUIT')) take([undefined])
+    if (lent && (name === 'SIGINT' || name === 'SIGQUIT')) return
+    // what was typed ahead is no more of use
+    pressed.length = 0
+    take([undefined])
   }
   process.once('exit', restore)
   for (const name of FORWARDED) process.on(name, onSignal)

@@ -1,14 +1,17 @@
 /**
- * One layer of a pull: blob and unpacked directory, in one pass over the network's bytes. Each chunk is hashed, saved,
- * gunzipped, hashed again and unpacked; both get their names only when both digests are right.
+ * One layer of a pull: blob and unpacked directory, in one pass over the network's bytes. Each chunk is hashed and
+ * saved; behind it the file is read, gunzipped, hashed again and unpacked, by a thread where there are some. Both get
+ * their names only when both digests are right.
  */
-import { createReadStream } from 'node:fs'
+import { closeSync, open } from 'node:fs'
+import { promisify } from 'node:util'
 import { Failure, isFailure } from '../runtime/errors.ts'
-import type { BlobWriter } from './store/blob.ts'
 import { algorithmOf, type Digest } from './digest.ts'
 import type { ImageLayer } from './image.ts'
 import type { Store } from './store/store.ts'
-import { NO_LOSSES, unpackLayer, type Losses, type UnpackOptions } from './layer/unpack.ts'
+import { Growth } from './layer/growth.ts'
+import { NO_LOSSES, type Losses, type UnpackOptions } from './layer/unpack.ts'
+import { unpackHere, type GrowingLayer, type Unpacker } from './layer/unpacker.ts'
 
 export interface LayerProgress {
   readonly layer: Digest
@@ -22,8 +25,10 @@ export interface LayerJob {
   readonly store: Store
   readonly layer: ImageLayer
   readonly unpack: UnpackOptions
+  /** Here, unless told. */
+  readonly unpacker?: Unpacker | undefined
   readonly signal: AbortSignal
-  readonly fetch: () => Promise<AsyncGenerator<Uint8Array, undefined>>
+  readonly fetch: (signal: AbortSignal) => Promise<AsyncGenerator<Uint8Array, undefined>>
   readonly report: (state: LayerProgress['state'], current: number) => void
 }
 
@@ -40,26 +45,32 @@ export const fetchLayer = async (job: LayerJob): Promise<Losses> => {
   return losses
 }
 
-/** @throws Failure `image.diffid`. */
-const unpackInto = async (job: LayerJob, source: AsyncIterable<Uint8Array>): Promise<UnpackedInto> => {
-  const { store, layer, unpack } = job
-  const staged = await store.stageLayer(layer.diffId)
+/** @param growing its descriptor is closed at the end. @throws Failure `image.diffid`. */
+const unpackInto = async (
+  { store, layer, unpack, unpacker = unpackHere }: LayerJob,
+  growing: Pick<GrowingLayer, 'descriptor' | 'growth' | 'onRead'>,
+): Promise<UnpackedInto> => {
   try {
-    const { diffId, squashed, placeholders } = await unpackLayer(source, staged.path, {
-      ...unpack,
-      algorithm: algorithmOf(layer.diffId),
-    })
-    if (diffId !== layer.diffId) {
-      throw new Failure(`layer ${layer.digest} does not unpack to its DiffID`, {
-        id: 'image.diffid',
-        why: 'config and layers of the image do not belong together',
-        found: `wanted ${layer.diffId}, got ${diffId}`,
-      })
+    const staged = await store.stageLayer(layer.diffId)
+    try {
+      const options = { ...unpack, algorithm: algorithmOf(layer.diffId) }
+      const { diffId, squashed, placeholders } = await unpacker({ ...growing, directory: staged.path, options })
+      // Too late for who unpacks to hear of it.
+      if (growing.growth.failure !== undefined) throw growing.growth.failure.error
+      if (diffId !== layer.diffId) {
+        throw new Failure(`layer ${layer.digest} does not unpack to its DiffID`, {
+          id: 'image.diffid',
+          why: 'config and layers of the image do not belong together',
+          found: `wanted ${layer.diffId}, got ${diffId}`,
+        })
+      }
+      return { losses: { squashed, placeholders }, commit: staged.commit, abandon: staged.abandon }
+    } catch (error) {
+      await staged.abandon()
+      throw error
     }
-    return { losses: { squashed, placeholders }, commit: staged.commit, abandon: staged.abandon }
-  } catch (error) {
-    await staged.abandon()
-    throw error
+  } finally {
+    closeSync(growing.descriptor)
   }
 }
 
@@ -71,52 +82,65 @@ interface UnpackedInto {
 
 const unpackSaved = async (job: LayerJob): Promise<Losses> => {
   const { store, layer, signal, report } = job
-  const file = createReadStream(store.blobPath(layer.digest), { highWaterMark: 1024 * 1024, signal })
-  let current = 0
-  const counted = async function* (): AsyncGenerator<Uint8Array> {
-    for await (const chunk of file as AsyncIterable<Buffer>) {
-      report('unpacking', (current += chunk.length))
-      yield chunk
-    }
-  }
+  signal.throwIfAborted()
+  const growth = new Growth()
+  const onAbort = (): void => growth.fail(signal.reason)
+  signal.addEventListener('abort', onAbort, { once: true })
   try {
-    const { commit, losses } = await unpackInto(job, counted())
+    // Others write into the store too, and a named pipe would hold the agent up.
+    const descriptor = await promisify(open)(store.blobPath(layer.digest), 'r')
+    growth.reach({ bytes: layer.size, isWhole: true })
+    const onRead = (bytes: number): void => report('unpacking', bytes)
+    const { commit, losses } = await unpackInto(job, { descriptor, growth, onRead })
     await commit()
     return losses
   } finally {
-    file.destroy()
+    signal.removeEventListener('abort', onAbort)
   }
 }
+
+/**
+ * What an archive has that no layer should have is most often a damaged transfer: then the rest is waited for, because
+ * the digest's sentence says more.
+ */
+const SEEN_IN_DAMAGE: readonly (string | undefined)[] = ['image.layer', 'image.entry', 'image.owner']
+const mayBeDamage = (error: unknown): boolean => isFailure(error) && SEEN_IN_DAMAGE.includes(error.facts.id)
 
 const download = async (job: LayerJob, isUnpacked: boolean): Promise<Losses> => {
   const { store, layer, report } = job
   report('downloading', 0)
   const blob = await store.writeBlob(layer)
-  const body = await job.fetch().catch(async (error: unknown) => {
-    await blob.abandon()
-    throw error
-  })
-  const next = async (): Promise<Uint8Array | undefined> => {
-    const { done, value } = await body.next()
-    if (done === true) {
-      report('unpacking', blob.size)
-      return undefined
+  const growth = new Growth()
+  /** The rest is not needed. */
+  const given = new AbortController()
+  let unpacking: Promise<UnpackedInto> | undefined
+  const save = async (): Promise<void> => {
+    const body = await job.fetch(AbortSignal.any([job.signal, given.signal]))
+    try {
+      if (!isUnpacked) unpacking = unpackInto(job, { descriptor: blob.openForReading(), growth })
+      unpacking?.catch((error: unknown) => {
+        if (!mayBeDamage(error)) given.abort(error)
+      })
+      for await (const chunk of body) {
+        blob.write(chunk)
+        growth.reach({ bytes: blob.size, isWhole: false })
+        report('downloading', blob.size)
+      }
+    } finally {
+      await body.return(undefined)
     }
-    blob.write(value)
-    report('downloading', blob.size)
-    return value
-  }
-  // Not `yield* body`: that would end the body with the unpacker, and the rest tells whose fault an error is.
-  const chunks = async function* (): AsyncGenerator<Uint8Array> {
-    for (let chunk = await next(); chunk !== undefined; chunk = await next()) yield chunk
-  }
-  const drain = async (): Promise<void> => {
-    while ((await next()) !== undefined);
+    blob.check()
+    growth.reach({ bytes: blob.size, isWhole: true })
+    report('unpacking', blob.size)
   }
   try {
-    const unpacked = isUnpacked ? undefined : await unpackInto(job, chunks()).catch(blameBlob({ blob, drain }))
+    await save().catch(async (error: unknown) => {
+      growth.fail(error)
+      await unpacking?.then(({ abandon }) => abandon()).catch(() => undefined)
+      throw given.signal.aborted && !job.signal.aborted ? given.signal.reason : error
+    })
+    const unpacked = await unpacking
     try {
-      await drain()
       await blob.commit()
       await unpacked?.commit()
     } catch (error) {
@@ -126,19 +150,5 @@ const download = async (job: LayerJob, isUnpacked: boolean): Promise<Losses> => 
     return unpacked?.losses ?? NO_LOSSES
   } finally {
     await blob.abandon()
-    await body.return(undefined)
   }
 }
-
-/** What an archive has that no layer should have is most often a damaged transfer: then the digest's sentence says more. */
-const SEEN_IN_DAMAGE: readonly (string | undefined)[] = ['image.layer', 'image.entry', 'image.owner']
-
-const blameBlob =
-  ({ blob, drain }: { blob: BlobWriter; drain: () => Promise<void> }) =>
-  async (error: unknown): Promise<never> => {
-    if (isFailure(error) && SEEN_IN_DAMAGE.includes(error.facts.id)) {
-      await drain()
-      await blob.commit()
-    }
-    throw error
-  }

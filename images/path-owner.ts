@@ -58,7 +58,7 @@ export const readTraces = async (tar: AsyncIterable<Uint8Array>, paths: Readonly
   await decompress(tar, async (chunks) => {
     const reader = await openTar({ begin, end })
     for await (const chunk of chunks) await reader.write(chunk)
-    await reader.end()
+    reader.end()
   })
   return traces
 }

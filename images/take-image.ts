@@ -8,6 +8,7 @@ import type { Image, ImageLayer } from './image.ts'
 import { fetchLayer, type LayerProgress } from './layer-fetch.ts'
 import type { Digest } from './digest.ts'
 import { addLosses, type Losses, type UnpackOptions } from './layer/unpack.ts'
+import type { Unpacker } from './layer/unpacker.ts'
 import { parseManifest, type Descriptor } from './manifest.ts'
 import { hostPlatform, isRunnable, notMadeFor, type Platform } from './platform.ts'
 import { fetchSmall, resolveManifest } from './resolve-manifest.ts'
@@ -31,6 +32,8 @@ export class SharedTakes {
 }
 
 export interface TakeOptions extends UnpackOptions {
+  /** Who unpacks; without one it is done here. */
+  readonly unpacker?: Unpacker
   /** The host's by default. */
   readonly platform?: Platform
   readonly onProgress?: (progress: LayerProgress) => void
@@ -196,8 +199,9 @@ const takeLayers = async (
             store,
             layer,
             unpack: options,
+            unpacker: options.unpacker,
             signal: stop,
-            fetch: () => source.fetchBlob(descriptor, stop),
+            fetch: (signal) => source.fetchBlob(descriptor, signal),
             report: (state, current) => report([state, current]),
           }),
       }),

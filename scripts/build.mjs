@@ -1,5 +1,5 @@
 /**
- * Builds dist/: two CommonJS bundles (CommonJS starts a third faster than ESM here), the zx scripts, and the CNI
+ * Builds dist/: three CommonJS bundles (CommonJS starts a third faster than ESM here), the zx scripts, and the CNI
  * plugins beside them. dist/ is whole by itself, so it can be copied to where another user can read it.
  */
 import { createHash } from 'node:crypto'
@@ -26,7 +26,7 @@ const bundle = {
 }
 /** The CNI plugin, and what it reads. */
 const PLUGIN_FILES = ['bridge', 'leases.sh']
-const entries = { cli: 'runtime/cli/main.ts', agent: 'runtime/agent/main.ts' }
+const entries = { cli: 'runtime/cli/main.ts', agent: 'runtime/agent/main.ts', unpack: 'images/layer/thread.ts' }
 
 const ignoreMissing = (error) => {
   if (error.code !== 'ENOENT') throw error

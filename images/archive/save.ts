@@ -93,7 +93,7 @@ const sendTar = (store: Store, { digest, diffId }: ImageLayer, take: Take): Prom
   digest === diffId
     ? sendFile(store.blobPath(digest), take)
     : decompress(createReadStream(store.blobPath(digest), { highWaterMark: CHUNK }), async (tar) => {
-        for await (const chunk of tar) await take(chunk)
+        for await (const chunk of tar) await take(Buffer.from(chunk))
       })
 
 /** A tar needs its size beforehand, so a compressed layer is read twice; the first time tells whether it is whole. */

@@ -127,7 +127,7 @@ export class StagedFiles {
     const reader = await openTar({ begin, end })
     try {
       for await (const chunk of tar) await reader.write(chunk)
-      await reader.end()
+      reader.end()
     } finally {
       end()
     }

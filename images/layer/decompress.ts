@@ -5,12 +5,10 @@
 import { spawn } from 'node:child_process'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { createGunzip } from 'node:zlib'
 import { Failure, errnoOf } from '../../runtime/errors.ts'
+import { gunzip } from './gunzip.ts'
 import { damaged } from './refusal.ts'
 
-/** As fast as 1 MiB, with 15 MB less of memory; zlib's own 16 KiB take twice the time. */
-const CHUNK = 256 * 1024
 /** Of the window that a frame asks for: what zstd's own highest level makes. */
 const ZSTD_MEMORY = '128MiB'
 const MAGIC_LENGTH = 4
@@ -26,7 +24,7 @@ export const detectCompression = (head: Uint8Array): Compression => {
   return isFrame || isSkippable ? 'zstd' : 'none'
 }
 
-/** Gives `consume` the tar. @throws Failure `image.layer`, `image.zstd`, and what source and consumer throw. */
+/** Gives `consume` the tar, each chunk in memory that is used again for the next one. @throws Failure `image.layer`, `image.zstd`, and what source and consumer throw. */
 export const decompress = async (
   source: AsyncIterable<Uint8Array>,
   consume: (tar: AsyncIterable<Buffer>) => Promise<void>,
@@ -38,11 +36,7 @@ export const decompress = async (
     case 'zstd':
       return unzstd(chunks, consume)
     case 'gzip':
-      try {
-        await pipeline(chunks, createGunzip({ chunkSize: CHUNK }), consume)
-      } catch (error) {
-        throw errnoOf(error)?.startsWith('Z_') === true ? damaged(error) : error
-      }
+      return gunzip(chunks, consume)
   }
 }
 
@@ -64,7 +58,7 @@ const unzstd = async (
   })
   ended.catch(() => undefined)
   let sourceError: { readonly error: unknown } | undefined
-  const fed = pipeline(Readable.from(chunks, { objectMode: false }), child.stdin).catch((error: unknown) => {
+  const fed = pipeline(Readable.from(copies(chunks), { objectMode: false }), child.stdin).catch((error: unknown) => {
     // It gave up, and says why itself.
     if (errnoOf(error) !== 'EPIPE' && errnoOf(error) !== 'ERR_STREAM_PREMATURE_CLOSE') sourceError = { error }
     child.stdin.destroy()
@@ -93,6 +87,11 @@ const unzstd = async (
   if (failure !== undefined) throw failure.error
 }
 
+/** A pipe keeps what it cannot write yet. */
+async function* copies(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) yield Buffer.from(chunk)
+}
+
 const missing = (): Failure =>
   new Failure('the layer is compressed with zstd, and there is no program of that name', {
     id: 'image.zstd',
@@ -105,15 +104,12 @@ const peek = async (
   source: AsyncIterable<Uint8Array>,
 ): Promise<{ head: Uint8Array; chunks: AsyncIterable<Buffer> }> => {
   const iterator = source[Symbol.asyncIterator]()
-  const first: Uint8Array[] = []
-  let length = 0
-  while (length < MAGIC_LENGTH) {
+  let head = Buffer.alloc(0)
+  while (head.length < MAGIC_LENGTH) {
     const next = await iterator.next()
     if (next.done === true) break
-    first.push(next.value)
-    length += next.value.length
+    head = Buffer.concat([head, next.value])
   }
-  const head = Buffer.concat(first)
   const rest = async function* (): AsyncGenerator<Buffer> {
     try {
       if (head.length > 0) yield head

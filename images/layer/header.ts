@@ -79,29 +79,22 @@ export const hasSlashAtEnd = (block: Buffer): boolean => {
 }
 
 /**
- * The header for tar-stream where it would misread this one: another size, another type, or a name that comes from
- * elsewhere and must not be looked at here.
+ * A copy for tar-stream, of an entry without data, and with another type or name where it would misread this one: a
+ * name that comes from elsewhere must not be looked at here.
  */
 export const rewriteHeader = (
   block: Buffer,
-  { type, size, name }: { readonly type: string; readonly size: number; readonly name?: string | undefined },
+  { type, name }: { readonly type: string; readonly name?: string | undefined },
 ): Buffer => {
   const copy = Buffer.from(block)
-  const octal = (value: number, at: number, length: number): void => {
-    const digits = value.toString(8)
-    if (digits.length < length) copy.write(`${digits.padStart(length - 1, '0')}\0`, at, 'latin1')
-    else {
-      copy.fill(0, at, at + length)
-      copy[at] = 0x80
-      copy.writeBigUInt64BE(BigInt(value), at + length - 8)
-    }
-  }
+  const [size, sizeLength] = FIELDS.size
   if (name !== undefined) {
     copy.fill(0, 0, 100).fill(0, PREFIX, BLOCK)
     copy.write(name, 'latin1')
   }
   copy.write(type, TYPE, 'latin1')
-  octal(size, ...FIELDS.size)
+  copy.fill(ZERO, size, size + sizeLength - 1)
+  copy[size + sizeLength - 1] = NUL
   copy.write(`${checksumOf(copy).toString(8).padStart(6, '0')}\0 `, CHECKSUM, 'latin1')
   return copy
 }

@@ -94,7 +94,7 @@ export class LeadingMap {
 
   /** @returns the map when the block completes it. @throws Failure `image.layer`. */
   add(block: Buffer): readonly Fragment[] | undefined {
-    this.#blocks.push(block)
+    this.#blocks.push(Buffer.from(block))
     for (const byte of block) if (byte === NEWLINE) this.#lines++
     if (this.#lines === 0) return undefined
     this.#wanted ??= 1 + 2 * parseDecimal(this.#read()[0] ?? '', 'the length of a sparse map')

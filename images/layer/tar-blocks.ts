@@ -1,7 +1,7 @@
 /**
  * What stands between a layer's bytes and tar-stream: it walks from header to header, keeps for us what tar-stream
- * would misread (PAX records as bytes, GNU's long names and sparse maps, numbers in base 256) and passes on an archive
- * of plain entries, their data without a copy.
+ * would misread (PAX records as bytes, GNU's long names and sparse maps, numbers in base 256), passes on to it headers
+ * of plain entries without data, and to us the data, without a copy.
  *
  * The order of things in front of an entry: any number of extended headers, each replacing the one of its kind; the
  * header; for sparse files the map. Global PAX headers are passed over, as in podman and containerd.
@@ -31,9 +31,12 @@ export interface Facts extends Header {
 }
 
 export interface TarOutput {
-  /** Before the header of an entry is passed on. */
-  entry(facts: Facts): void
-  bytes(piece: Buffer): void
+  /** @param header for tar-stream. */
+  entry(facts: Facts, header: Buffer): void
+  /** The next piece of the last entry's data: memory of the chunk that was written. */
+  data(piece: Buffer): void
+  /** The last entry has all its data. */
+  end(): void
 }
 
 /** Of one extended header, as in Go's reader. */
@@ -56,8 +59,9 @@ export class TarBlocks {
   #wanted = BLOCK
   readonly #held: Buffer[] = []
   #heldLength = 0
-  /** Of an entry's data and padding, to be passed on. */
-  #body = 0
+  /** Bytes of the entry's data that are still to come, and of the padding behind them. */
+  #data = 0
+  #padding = 0
   #zeroBlocks = 0
   #isAtEnd = false
   #records: readonly PaxRecord[] = []
@@ -68,14 +72,21 @@ export class TarBlocks {
     this.#output = output
   }
 
-  /** @throws Failure `image.layer`. */
+  /** Nothing of the chunk is kept: its memory may be used again. @throws Failure `image.layer`. */
   write(chunk: Buffer): void {
     for (let at = 0; at < chunk.length && !this.#isAtEnd;) {
-      if (this.#body > 0) {
-        const piece = chunk.subarray(at, at + this.#body)
-        this.#output.bytes(piece)
-        this.#body -= piece.length
+      if (this.#data > 0) {
+        const piece = chunk.subarray(at, at + this.#data)
         at += piece.length
+        this.#data -= piece.length
+        this.#output.data(piece)
+        if (this.#data === 0) this.#output.end()
+        continue
+      }
+      if (this.#padding > 0) {
+        const length = Math.min(this.#padding, chunk.length - at)
+        at += length
+        this.#padding -= length
         continue
       }
       const piece = chunk.subarray(at, at + this.#wanted - this.#heldLength)
@@ -87,14 +98,14 @@ export class TarBlocks {
   /** @throws Failure `image.layer` when the archive is cut. */
   end(): void {
     if (this.#isAtEnd) return
-    const isBetween = this.#body === 0 && this.#heldLength === 0 && this.#next === this.#onHeader
+    const isBetween = this.#data === 0 && this.#padding === 0 && this.#heldLength === 0 && this.#next === this.#onHeader
     if (!isBetween || this.#records.length > 0 || this.#longName !== undefined || this.#longLink !== undefined)
       throw damaged('it ends in the middle of an entry')
   }
 
   #take(piece: Buffer): void {
     if (this.#heldLength === 0 && piece.length === this.#wanted) return this.#next(piece)
-    this.#held.push(piece)
+    this.#held.push(Buffer.from(piece))
     this.#heldLength += piece.length
     if (this.#heldLength < this.#wanted) return
     const bytes = Buffer.concat(this.#held)
@@ -121,12 +132,12 @@ export class TarBlocks {
     if (this.#zeroBlocks > 0) throw damaged('a block of zeros lies between two entries')
     const header = readHeader(block)
     if (EXTENDED.has(header.type)) return this.#expectExtended(header)
-    if (header.type === 'S') return this.#readOldSparse(block, header)
+    if (header.type === 'S') return this.#readOldSparse(Buffer.from(block), header)
     if (BODILESS.has(header.type)) return this.#pass(block, { ...header, size: 0 }, undefined)
     const size = this.#sizeOf(header)
     const sparse = readPaxSparse(this.#records)
     if (sparse === undefined) return this.#pass(block, { ...header, size }, undefined)
-    if (sparse.fragments === undefined) return this.#readMap(block, { ...header, size }, sparse.size)
+    if (sparse.fragments === undefined) return this.#readMap(Buffer.from(block), { ...header, size }, sparse.size)
     this.#pass(block, { ...header, size }, checkSparse({ fragments: sparse.fragments, size: sparse.size }, size))
   }
 
@@ -191,8 +202,9 @@ export class TarBlocks {
     const facts = { ...header, type, name, linkname: this.#longLink ?? told('linkpath'), pax, sparse }
     this.#records = []
     this.#longName = this.#longLink = undefined
-    this.#output.entry(facts)
-    this.#output.bytes(rewriteHeader(block, { type, size: header.size, name: name && PLACEHOLDER }))
-    this.#body = padded(header.size)
+    this.#data = header.size
+    this.#padding = padded(header.size) - header.size
+    this.#output.entry(facts, rewriteHeader(block, { type, name: name && PLACEHOLDER }))
+    if (header.size === 0) this.#output.end()
   }
 }

@@ -1,6 +1,7 @@
 /**
- * tar-stream, fed with large chunks and drained synchronously: three to four times as fast as its async iterator with
- * asynchronous writes. What it would misread never reaches it (tar-blocks.ts).
+ * The entries of a tar, chunk by chunk: tar-stream reads their headers (tar-blocks.ts keeps from it what it would
+ * misread), and the data go to the sink in the memory that they came in. As streams of tar-stream they would cost more
+ * than zlib and the kernel together.
  */
 import { readEntry, type TarEntry } from './entry.ts'
 import { damaged } from './refusal.ts'
@@ -13,100 +14,84 @@ export interface TarSink {
 }
 
 export interface TarReader {
-  /** Resolves when the sink has all of the chunk. */
+  /** Resolves when the sink has all of the chunk, whose memory may then be used again. */
   write(chunk: Buffer): Promise<void>
-  end(): Promise<void>
+  /** @throws Failure `image.layer` when the archive is cut. */
+  end(): void
 }
 
 /** What tar-stream really gives: its types promise more. */
 interface Found {
   readonly name: string
-  readonly size: number
   readonly linkname: string | null
 }
 
-/** Both methods reject with what the sink threw, or with Failure `image.layer` for what is not a tar. */
+/** `write` rejects with what the sink threw, or with Failure `image.layer` for what is not a tar. */
 export const openTar = async (sink: TarSink): Promise<TarReader> => {
-  const { extract } = await import('tar-stream')
-  // One character a byte: names are not always UTF-8. Unknown format: the one before POSIX's, which has no mark.
-  const tar = extract({ filenameEncoding: 'latin1', allowUnknownFormat: true } as Parameters<typeof extract>[0])
-  let failure: { readonly error: unknown } | undefined
-  let isFinished = false
-  let wake: () => void = () => undefined
-  tar.on('error', (error: unknown) => {
-    failure ??= { error: damaged(error) }
-    wake()
+  const readNames = await openHeaders()
+  let headers: Buffer[] = []
+  let facts: Facts[] = []
+  /** In their order: begin the next entry, take data, end it. */
+  let steps: ('begin' | 'end' | Buffer)[] = []
+  let take: (chunk: Uint8Array) => void = () => undefined
+  const blocks = new TarBlocks({
+    entry: (found, header) => {
+      facts.push(found)
+      headers.push(header)
+      steps.push('begin')
+    },
+    data: (piece) => steps.push(piece),
+    end: () => steps.push('end'),
   })
-  let isDrained = true
-  tar.on('drain', () => {
-    isDrained = true
-    wake()
-  })
-  tar.on('finish', () => {
-    isFinished = true
-    wake()
-  })
-  const until = async (isReached: () => boolean): Promise<void> => {
-    while (failure === undefined && !isReached()) await new Promise<void>((resolve) => (wake = resolve))
-    if (failure !== undefined) throw failure.error
-  }
-
-  const facts: Facts[] = []
-  let pieces: Buffer[] = []
-  const blocks = new TarBlocks({ entry: (found) => facts.push(found), bytes: (piece) => pieces.push(piece) })
-  let isInBody = false
-
-  tar.on('entry', (found, body, next) => {
-    const attempt = (work: () => void): boolean => {
-      try {
-        work()
-        return true
-      } catch (error) {
-        failure ??= { error }
-        next(error as Error)
-        return false
-      }
-    }
-    let take: (chunk: Uint8Array) => void
-    const begin = (): void => {
-      take = sink.begin(meet(found, facts.shift()))
-    }
-    body.on('error', () => undefined)
-    if (!attempt(begin)) return
-    if (found.size === 0) {
-      // In a microtask: tar-stream would go one stack frame deeper with every entry.
-      if (attempt(() => sink.end())) queueMicrotask(() => next(null))
-      return
-    }
-    isInBody = true
-    body.on('data', (chunk) => void attempt(() => take(chunk as Uint8Array)))
-    body.on('end', () => {
-      isInBody = false
-      if (attempt(() => sink.end())) next(null)
-      wake()
-    })
-  })
-
   return {
     async write(chunk) {
       blocks.write(chunk)
-      const bytes = pieces.length === 1 ? pieces[0] : Buffer.concat(pieces)
-      pieces = []
-      if (bytes === undefined || bytes.length === 0) return
-      isDrained = tar.write(bytes)
-      await until(() => isDrained)
+      const names = await readNames(headers)
+      const [found, work] = [facts, steps]
+      ;[headers, facts, steps] = [[], [], []]
+      let at = 0
+      for (const step of work) {
+        if (step === 'end') sink.end()
+        else if (step !== 'begin') take(step)
+        else take = sink.begin(meet(names[at], found[at++]))
+      }
     },
-    async end() {
-      blocks.end()
-      tar.end(null)
-      // `finish` may come before the last body is read.
-      await until(() => isFinished && !isInBody)
-    },
+    end: () => blocks.end(),
   }
 }
 
-const meet = (found: Found, facts: Facts | undefined): TarEntry => {
-  if (facts?.size !== found.size) throw damaged('a tar header can be read in two ways')
+/** @returns what reads plain headers, some at a time. */
+const openHeaders = async (): Promise<(headers: readonly Buffer[]) => Promise<readonly Found[]>> => {
+  const { extract } = await import('tar-stream')
+  // One character a byte: names are not always UTF-8. Unknown format: the one before POSIX's, which has no mark.
+  const tar = extract({ filenameEncoding: 'latin1', allowUnknownFormat: true } as Parameters<typeof extract>[0])
+  let found: Found[] = []
+  let onFound: () => void = () => undefined
+  let onError: (error: unknown) => void = () => undefined
+  tar.on('entry', ({ name, linkname }, body, next) => {
+    body.on('error', () => undefined)
+    found.push({ name, linkname: linkname ?? null })
+    // In a microtask: tar-stream would go one stack frame deeper with every entry.
+    queueMicrotask(() => next(null))
+    onFound()
+  })
+  tar.on('error', (error: unknown) => onError(damaged(error)))
+  return async (headers) => {
+    if (headers.length === 0) return []
+    found = []
+    await new Promise<void>((resolve, reject) => {
+      onError = reject
+      onFound = () => {
+        if (found.length === headers.length) resolve()
+      }
+      tar.write(Buffer.concat(headers))
+    })
+    return found
+  }
+}
+
+const meet = (found: Found | undefined, facts: Facts | undefined): TarEntry => {
+  if (found === undefined || facts === undefined) throw new Error('a header that nobody has read')
   return readEntry({
     ...facts,
     name: facts.name ?? found.name,

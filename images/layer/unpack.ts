@@ -86,7 +86,7 @@ export const unpackLayer = async (
         hasher.update(chunk)
         await tar.write(chunk)
       }
-      await tar.end()
+      tar.end()
     })
     await applyAll(applyMarks, writer.marks())
     writer.finish()

@@ -23,6 +23,7 @@ export class BlobWriter {
   readonly #hasher: Hasher
   #descriptor: number | undefined
   #size = 0
+  #isChecked = false
 
   constructor(path: string, facts: BlobFacts) {
     this.#path = path
@@ -50,18 +51,30 @@ export class BlobWriter {
     writeWhole(this.#descriptor ?? -1, chunk)
   }
 
-  /** Gives the blob its name. @throws Failure `registry.size`, `registry.digest`; then nothing is left. */
-  async commit(): Promise<void> {
+  /** A descriptor for reading what was written, whatever becomes of the name; to be closed by who asked. */
+  openForReading(): number {
+    return openSync(this.#temporary, 'r')
+  }
+
+  /** That all of it was written. @throws Failure `registry.size`, `registry.digest`. */
+  check(): void {
     const { digest, size } = this.#facts
+    if (this.#isChecked) return
+    if (this.#size !== size) {
+      throw new Failure(`blob ${digest} is shorter than the manifest says`, {
+        id: 'registry.size',
+        found: `${this.#size} of ${size} bytes`,
+      })
+    }
+    const got = this.#hasher.digest()
+    if (got !== digest) throw digestMismatch(`blob ${digest}`, digest, got)
+    this.#isChecked = true
+  }
+
+  /** Gives the blob its name, after a check. @throws as that does; then nothing is left. */
+  async commit(): Promise<void> {
     try {
-      if (this.#size !== size) {
-        throw new Failure(`blob ${digest} is shorter than the manifest says`, {
-          id: 'registry.size',
-          found: `${this.#size} of ${size} bytes`,
-        })
-      }
-      const got = this.#hasher.digest()
-      if (got !== digest) throw digestMismatch(`blob ${digest}`, digest, got)
+      this.check()
       this.#close()
       const handle = await open(this.#temporary, 'r')
       await handle.sync().finally(() => handle.close())

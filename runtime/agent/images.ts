@@ -4,6 +4,7 @@ import type { Removal, Users } from '../../images/store/removal.ts'
 import type { Store } from '../../images/store/store.ts'
 import type { Image } from '../../images/image.ts'
 import { overlayLayers } from '../../images/snapshot.ts'
+import type { UnpackThreads } from '../../images/layer/threads.ts'
 import type { Losses, UnpackOptions } from '../../images/layer/unpack.ts'
 import type { Transport } from '../../images/transport.ts'
 import { applyMarks } from '../apply-marks.ts'
@@ -40,6 +41,7 @@ export class Images {
   private known: { readonly stamp: string; readonly images: Promise<readonly Image[]> } | undefined
   private readonly users: () => Users
   private taking: Promise<SharedTakes> | undefined
+  private threads: Promise<UnpackThreads> | undefined
 
   /** @param users asked before anything is removed */
   constructor(node: Node, users: () => Users) {
@@ -139,8 +141,19 @@ export class Images {
   }
 
   /** What an unpack needs to know of this node. */
-  unpackOptions(): UnpackOptions {
-    return { idLimit: this.node.host.mappedIds, applyMarks: (marks) => applyMarks(marks, this.node.paths.layers) }
+  unpackOptions(): UnpackOptions & Pick<TakeOptions, 'unpacker'> {
+    return {
+      idLimit: this.node.host.mappedIds,
+      applyMarks: (marks) => applyMarks(marks, this.node.paths.layers),
+      unpacker: async (layer) => (await this.unpackThreads()).unpack(layer),
+    }
+  }
+
+  /** Their program lies beside the agent's. */
+  private unpackThreads(): Promise<UnpackThreads> {
+    return (this.threads ??= import('../../images/layer/threads.ts').then(
+      ({ UnpackThreads }) => new UnpackThreads(`${__dirname}/unpack.cjs`),
+    ))
   }
 
   /** Work that may bring images: afterwards the list is read anew. */

@@ -79,7 +79,7 @@ export const pruneCopies = (directory: string, kept: number, except: string): vo
 export const installAgent = (root: string, { directory, buildId }: Bundle): void => {
   const { lib } = layout(root)
   mkdirSync(lib, { recursive: true, mode: 0o700 })
-  copyBundle(directory, `${lib}/${buildId}`, ['agent.cjs', 'cni'], false)
+  copyBundle(directory, `${lib}/${buildId}`, ['agent.cjs', 'unpack.cjs', 'cni'], false)
   const replaced = readCurrentBuild(root)
   if (replaced === buildId) return
   link(buildId, `${lib}/current`)

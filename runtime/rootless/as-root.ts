@@ -37,7 +37,7 @@ export const publishBundle = ({ directory, buildId }: Bundle): Bundle => {
   const published = `${PUBLISHED}/${buildId}`
   makeDirectory(PUBLISHED, 0o755)
   if (!existsSync(published)) pruneCopies(PUBLISHED, KEPT_COPIES, basename(DEVICES))
-  copyBundle(directory, published, ['cli.cjs', 'agent.cjs', 'cni'], true)
+  copyBundle(directory, published, ['cli.cjs', 'agent.cjs', 'unpack.cjs', 'cni'], true)
   markUsed(published)
   return { directory: published, buildId }
 }

@@ -57,7 +57,7 @@ export const layout = (root: string): Layout => ({
 })
 
 export interface Bundle {
-  /** dist/: cli.cjs, agent.cjs, cni/. */
+  /** dist/: cli.cjs, agent.cjs, unpack.cjs, cni/. */
   directory: string
   buildId: string
 }

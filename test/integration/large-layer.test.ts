@@ -1,9 +1,9 @@
-/** Promise: a pull takes the memory that it takes, whatever the size of a layer. */
+/** Promise: a pull takes the memory that it takes, whatever the size of its layers, two of which are unpacked at once. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createGzip } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { digestOf, createHasher, hexOf } from '../../images/digest.ts'
+import { digestOf, createHasher, hexOf, type Digest } from '../../images/digest.ts'
 import { OCI_CONFIG, OCI_INDEX, OCI_LAYER_GZIP, OCI_MANIFEST } from '../../images/media-types.ts'
 import { hostPlatform } from '../../images/platform.ts'
 import { makeRoot, readAgentPid, type TestRoot } from '../fixtures/glasspod.ts'
@@ -11,9 +11,25 @@ import { END, header } from '../fixtures/hostile/raw-tar.ts'
 import { pushLayout, startRegistry, type RunningRegistry } from '../fixtures/registry.ts'
 
 const MIB = 1024 * 1024
-/** Of the one file in the layer: twice the bound. */
+/** Of the one file in each layer: twice the bound. */
 const SIZE = 300 * MIB
 const BOUND = 150 * MIB
+
+const makeLayer = async (name: string): Promise<{ diffId: Digest; bytes: Buffer }> => {
+  const hasher = createHasher()
+  const gzip = createGzip({ level: 1 })
+  const compressed: Buffer[] = []
+  gzip.on('data', (chunk: Buffer) => compressed.push(chunk))
+  const chunk = Buffer.alloc(MIB, 'a line like any other of a file that is large\n')
+  const pieces = [header({ name, size: SIZE }), ...Array<Buffer>(SIZE / MIB).fill(chunk), END]
+  for (const piece of pieces) {
+    hasher.update(piece)
+    if (!gzip.write(piece)) await new Promise((resolve) => gzip.once('drain', resolve))
+  }
+  gzip.end()
+  await new Promise((resolve) => gzip.once('end', resolve))
+  return { diffId: hasher.digest(), bytes: Buffer.concat(compressed) }
+}
 
 const writeLayout = async (directory: string): Promise<void> => {
   const blobs = join(directory, 'blobs/sha256')
@@ -23,29 +39,18 @@ const writeLayout = async (directory: string): Promise<void> => {
     writeFileSync(join(blobs, hexOf(digest)), bytes)
     return { mediaType, digest, size: bytes.length }
   }
-  const hasher = createHasher()
-  const gzip = createGzip({ level: 1 })
-  const compressed: Buffer[] = []
-  gzip.on('data', (chunk: Buffer) => compressed.push(chunk))
-  const chunk = Buffer.alloc(MIB, 'a line like any other of a file that is large\n')
-  const pieces = [header({ name: 'large', size: SIZE }), ...Array<Buffer>(SIZE / MIB).fill(chunk), END]
-  for (const piece of pieces) {
-    hasher.update(piece)
-    if (!gzip.write(piece)) await new Promise((resolve) => gzip.once('drain', resolve))
-  }
-  gzip.end()
-  await new Promise((resolve) => gzip.once('end', resolve))
-  const layer = save(OCI_LAYER_GZIP, Buffer.concat(compressed))
+  const made = [await makeLayer('one'), await makeLayer('two')]
+  const layers = made.map(({ bytes }) => save(OCI_LAYER_GZIP, bytes))
   const { os, architecture } = hostPlatform()
   const json = (value: object): Buffer => Buffer.from(JSON.stringify(value))
-  const rootfs = { type: 'layers', diff_ids: [hasher.digest()] }
+  const rootfs = { type: 'layers', diff_ids: made.map(({ diffId }) => diffId) }
   const config = save(OCI_CONFIG, json({ os, architecture, config: {}, rootfs }))
-  const manifest = save(OCI_MANIFEST, json({ schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers: [layer] }))
+  const manifest = save(OCI_MANIFEST, json({ schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers }))
   writeFileSync(join(directory, 'index.json'), json({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [manifest] }))
   writeFileSync(join(directory, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}')
 }
 
-describe('a layer that is larger than the memory it may take', () => {
+describe('layers that are larger than the memory they may take', () => {
   let root: TestRoot
   let registry: RunningRegistry
   beforeAll(async () => {
@@ -64,7 +69,7 @@ describe('a layer that is larger than the memory it may take', () => {
     await root.teardown()
   })
 
-  test('is pulled within 150 MB', async () => {
+  test('are pulled within 150 MB', async () => {
     const pid = await readAgentPid(root)
     await root.ok(['pull', '-q', `${registry.host}/large:1`])
     const [, peak] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []

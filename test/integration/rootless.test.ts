@@ -272,6 +272,7 @@ describe.skipIf(isRoot)('the agent', () => {
     const directory = `${dir}/dist-${buildId}`
     mkdirSync(`${directory}/cni`, { recursive: true })
     writeFileSync(`${directory}/agent.cjs`, agent)
+    writeFileSync(`${directory}/unpack.cjs`, '')
     writeFileSync(`${directory}/cni/bridge`, '#!/bin/sh\n')
     return { directory, buildId }
   }

@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync, lstatSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { createGunzip } from 'node:zlib'
+import { afterEach, describe, expect, test } from 'vitest'
 import { digestOf } from '../../../images/digest.ts'
 import { unpackLayer } from '../../../images/layer/unpack.ts'
 import { inDirectory } from '../../fixtures/tar-directory.ts'
@@ -52,10 +53,41 @@ describe('a compressed layer', () => {
       }
     }))
 
-  test('gzip of several members is one tar', () =>
-    inDirectory(async (layer) => {
-      const tar = await tarOf([{ name: 'f', content: 'x'.repeat(5000) }])
-      const blob = Buffer.concat([gzip(tar.subarray(0, 700)), gzip(tar.subarray(700))])
-      expect((await unpackLayer(inPieces(blob, 5), layer, { applyMarks, idLimit: 1 })).diffId).toBe(digestOf(tar))
-    }))
+  /** Of Gunzip; not in its documentation. */
+  const handle = Object.getPrototypeOf((createGunzip() as unknown as { _handle: object })._handle) as object
+
+  describe.each([
+    ['by the handle of zlib', {}],
+    ['by its stream, where there is no such handle', { writeSync: { value: undefined } }],
+  ])('gzip %s', (_, changed) => {
+    const original = Object.getOwnPropertyDescriptors(handle)
+    afterEach(() => void Object.defineProperties(handle, original))
+    const unpack = (blob: Buffer, layer: string): ReturnType<typeof unpackLayer> => {
+      Object.defineProperties(handle, changed)
+      return unpackLayer(inPieces(blob, 5000), layer, { applyMarks, idLimit: 1 })
+    }
+
+    test('of several members, longer than its memory, is one tar', () =>
+      inDirectory(async (layer) => {
+        const tar = await tarOf([{ name: 'f', content: randomBytes(1 << 20) }, { name: 'g' }])
+        const blob = Buffer.concat([gzip(tar.subarray(0, 700)), gzip(tar.subarray(700))])
+        expect((await unpack(blob, layer)).diffId).toBe(digestOf(tar))
+        expect(lstatSync(join(layer, 'f')).size).toBe(1 << 20)
+      }))
+
+    test.each([
+      ['cut', (blob: Buffer) => blob.subarray(0, blob.length - 9), 'unexpected end of file'],
+      ['cut in its head', (blob: Buffer) => blob.subarray(0, 5), 'unexpected end of file'],
+      ['followed by something else', (blob: Buffer) => Buffer.concat([blob, Buffer.from('else')]), 'incorrect header'],
+      ['damaged', (blob: Buffer) => Buffer.concat([blob.subarray(0, -8), Buffer.alloc(8)]), 'incorrect data check'],
+    ])('that is %s is damaged', (__, change, message) =>
+      inDirectory(async (layer) => {
+        const blob = change(gzip(await tarOf([{ name: 'f', content: randomBytes(200_000) }])))
+        await expect(unpack(blob, layer)).rejects.toMatchObject({
+          message: expect.stringContaining(message) as unknown,
+          facts: { id: 'image.layer' },
+        })
+      }),
+    )
+  })
 })

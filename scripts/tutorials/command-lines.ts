@@ -15,7 +15,7 @@ interface Break {
 }
 
 /** What is in quotes behind it is a script. */
-const SHELL = /(?:\bsh -c|\bwatch -n 1) $/
+const SHELL = /\bsh -c $/
 
 const listBreaks = (command: string): Break[] => {
   const breaks: Break[] = []

@@ -4,7 +4,7 @@ import { chalk } from 'zx'
 import { until } from '../../test/fixtures/glasspod-until.ts'
 import { askLine, Stopped } from './ask.ts'
 import type { Language, Level, Step, Text, Witness } from './level.ts'
-import { SAY, say, sayCommand, sayFact, sayFault, sayHeading, sayLeft, sayOutput, sayText } from './say.ts'
+import { SAY, say, sayCommand, sayFact, sayFault, sayHeading, sayLeft, sayOutput, sayText, sayToCopy } from './say.ts'
 import type { Ended, Shell } from './shell.ts'
 import { SECOND_TERMINAL } from './stage.ts'
 import { makeWitness } from './witness.ts'
@@ -101,8 +101,8 @@ export const playLevel = async (level: Level, player: Player, watch: boolean): P
   if (watch) {
     say('')
     say(SAY.watch[language])
-    sayCommand(`. ${directory}/${SECOND_TERMINAL}`)
-    sayCommand(level.watch)
+    sayToCopy(`. ${directory}/${SECOND_TERMINAL}`)
+    sayToCopy(level.watch)
   }
   for (const step of level.steps) if (!(await playStep(step, player))) return false
   await playQuestion(level, player)

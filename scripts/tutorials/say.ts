@@ -71,6 +71,8 @@ export const sayHeading = (text: string): void => say(`\n${chalk.bold(text)}`)
 /** With the prompts of sh(1): the second is that of a line which goes on with the one before. */
 export const sayCommand = (command: string): void =>
   breakCommand(command, COLUMNS).forEach((line, index) => say(chalk.cyan(`${index === 0 ? '$' : '>'} ${line}`)))
+/** For another terminal: in one line, however wide, because it is copied from there. */
+export const sayToCopy = (command: string): void => say(chalk.cyan(`$ ${command}`))
 export const sayFact = (text: string): void =>
   wrapText(text, '  ').forEach((line, index) => say(index === 0 ? `${chalk.green('✔')}${line.slice(1)}` : line))
 export const sayFault = (text: string): void =>

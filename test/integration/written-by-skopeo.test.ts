@@ -1,6 +1,7 @@
 /** Promise: an image that skopeo writes into the store is one of glasspod's: seen at once, run, renamed, removed. */
 import { execa } from 'execa'
 import { execFileSync } from 'node:child_process'
+import { dirname } from 'node:path'
 import {
   closeSync,
   existsSync,
@@ -27,6 +28,17 @@ interface Listed {
 
 /** What a pipe takes without a reader (pipe(7)). */
 const PIPE_BYTES = 65_536
+/** The state in /proc/net/unix (include/uapi/linux/net.h: SS_CONNECTED). */
+const CONNECTED = '03'
+
+/** How many connections an agent has with clients. @param socket where it listens: bound under another name, and renamed */
+const countConnections = (socket: string): number =>
+  readFileSync('/proc/net/unix', 'utf8')
+    .split('\n')
+    .filter((line) => {
+      const [, , , , , state, , path = ''] = line.split(' ')
+      return state === CONNECTED && path.startsWith(`${dirname(socket)}/agent.`)
+    }).length
 
 /** Of the first image in a layout. */
 const layersIn = (layout: string): { digest: string; size: number }[] => {
@@ -110,6 +122,7 @@ describe.runIf(hasSkopeo)('an image that skopeo writes into the store [needs sko
 
   test.each([[[]], [['-d']]])('is not unpacked further for a client that has gone (run %j)', async (flags) => {
     await copyIn('slow')
+    const { socket } = JSON.parse(await root.ok(['agent', 'status', '--format', 'json'])) as { socket: string }
     const unpacked = () => readdirSync(`${root.dir}/layers`)
     expect(unpacked()).toEqual([])
     // The small layer comes out of a pipe, which holds the unpacking up at will.
@@ -127,10 +140,10 @@ describe.runIf(hasSkopeo)('an image that skopeo writes into the store [needs sko
         const half = unpacked().filter((name) => name.endsWith('.tmp'))
         return half.length === 1 && unpacked().length === layersIn(layout).length
       })
+      const connected = countConnections(socket)
       client.kill('SIGKILL')
       await client
-      // It hears of the client before it answers the next one.
-      await root.ok(['images'])
+      await until('the agent has let go of its client', () => countConnections(socket) < connected)
       writeSync(pipe, blob.subarray(blob.length >> 1))
     } finally {
       closeSync(pipe)

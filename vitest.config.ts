@@ -13,6 +13,8 @@ const suite = (name: string, include: string) => ({
     hookTimeout: patiently(120_000),
     fileParallelism: true,
     maxWorkers: 2,
+    // a worker keeps what it has loaded: files share fixtures, which keep nothing of a test
+    isolate: false,
     // on an emulated processor chance has more room; the report tells which test was tried twice
     retry: isPatient ? 1 : 0,
   },

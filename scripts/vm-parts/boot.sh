@@ -117,6 +117,7 @@ boot() {
 }
 
 # Page faults are dear for the translator: fewer, each for more pages, and a command of glasspod takes a tenth less.
+# shellcheck disable=SC2016 # runs there
 spare_faults() {
   in_guest root 'for setting in debug/fault_around_bytes=1048576 mm/transparent_hugepage/hugepages-64kB/enabled=always; do
     [ ! -w "/sys/kernel/${setting%=*}" ] || echo "${setting#*=}" >"/sys/kernel/${setting%=*}"

@@ -140,10 +140,11 @@ describe.runIf(hasSkopeo)('an image that skopeo writes into the store [needs sko
         const half = unpacked().filter((name) => name.endsWith('.tmp'))
         return half.length === 1 && unpacked().length === layersIn(layout).length
       })
-      const connected = countConnections(socket)
       client.kill('SIGKILL')
       await client
-      await until('the agent has let go of its client', () => countConnections(socket) < connected)
+      // What is half-closed is let go after a second; of an attached client's end it hears before it answers the next one.
+      if (flags.length > 0) await until('the agent has let go of its client', () => countConnections(socket) === 0)
+      await root.ok(['images'])
       writeSync(pipe, blob.subarray(blob.length >> 1))
     } finally {
       closeSync(pipe)

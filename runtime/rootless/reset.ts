@@ -65,7 +65,8 @@ const removeIfEmpty = (directory: string): void => {
   try {
     rmdirSync(directory)
   } catch (error) {
-    // others are in it; or it is a mount point; or the directory above is not ours
-    if (!['ENOTEMPTY', 'EEXIST', 'EBUSY', 'EACCES', 'EPERM', 'EROFS'].includes(errnoOf(error) ?? '')) throw error
+    // others are in it, or another reset was quicker; or it is a mount point; or the directory above is not ours
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST', 'EBUSY', 'EACCES', 'EPERM', 'EROFS'].includes(errnoOf(error) ?? ''))
+      throw error
   }
 }

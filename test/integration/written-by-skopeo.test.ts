@@ -36,7 +36,7 @@ const countConnections = (socket: string): number =>
   readFileSync('/proc/net/unix', 'utf8')
     .split('\n')
     .filter((line) => {
-      const [, , , , , state, , path = ''] = line.split(' ')
+      const [, , , , , state, , path = ''] = line.split(/ +/)
       return state === CONNECTED && path.startsWith(`${dirname(socket)}/agent.`)
     }).length
 

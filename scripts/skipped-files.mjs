@@ -1,9 +1,10 @@
-// Prints the files of which a test was skipped, one a line.
+// Prints the files of which a test was skipped, one a line; none where the run has left no results.
 // usage: node skipped-files.mjs RESULTS     of vitest's JSON reporter
-import { readFileSync } from 'node:fs'
-import { relativeFile } from './results.mjs'
+import { existsSync, readFileSync } from 'node:fs'
+import { listTests, relativeFile } from './results.mjs'
 
 const [, , file = ''] = process.argv
-for (const { name, assertionResults } of JSON.parse(readFileSync(file, 'utf8')).testResults)
-  if (assertionResults.some(({ status }) => status !== 'passed' && status !== 'failed'))
-    process.stdout.write(`${relativeFile(name)}\n`)
+const { testResults } = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { testResults: [] }
+for (const result of testResults)
+  if (listTests({ testResults: [result] }).some(({ status }) => status === 'skipped'))
+    process.stdout.write(`${relativeFile(result.name)}\n`)

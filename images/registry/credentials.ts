@@ -23,11 +23,12 @@ const HUB_HOSTS = /^(?:index\.|registry-1\.)?docker\.io(?=\/|$)/
 /** What a helper is asked for, and the key of an entry that login writes. */
 export const serverKey = (host: string): string => (plainKey(host) === HUB ? HUB_KEY : host)
 
-/** `https://quay.io/v1/` is quay.io; podman's keys may have a path, which narrows them. */
+/** `https://quay.io/v1/` is quay.io; podman's keys may have a path, which narrows them, and may end in v1 too. */
 const plainKey = (key: string): string =>
   key
     .replace(/^https?:\/\//, '')
-    .replace(/(?:\/v[12])?\/?$/, '')
+    .replace(/^([^/]+)\/v[12]\/?$/, '$1')
+    .replace(/\/$/, '')
     .replace(HUB_HOSTS, HUB)
 
 /** The registry that docker's `serveraddress` means: `https://index.docker.io/v1/` is docker.io. */
@@ -115,7 +116,10 @@ export interface RegistryPlace {
  * Whom a pull of this name may ask: the registries that a short name may stand for, and their mirrors. None where it is
  * refused, for who pulls is told why.
  */
-export const listPlaces = async (image: string, settings: Settings): Promise<readonly RegistryPlace[]> => {
+export const listPlaces = async (
+  image: string,
+  settings: Settings,
+): Promise<{ registries: readonly RegistryPlace[]; mirrors: readonly RegistryPlace[] }> => {
   const [{ expandName }, { placesOf }, { readRegistriesConf }] = await Promise.all([
     import('./short-names.ts'),
     import('./registries-conf.ts'),
@@ -123,11 +127,12 @@ export const listPlaces = async (image: string, settings: Settings): Promise<rea
   ])
   try {
     const conf = await readRegistriesConf(settings)
-    return expandName(image, conf).flatMap((reference) => [
-      ...placesOf(conf, reference),
-      { host: reference.registry, repository: reference.repository },
-    ])
+    const names = expandName(image, conf)
+    return {
+      registries: names.map(({ registry, repository }) => ({ host: registry, repository })),
+      mirrors: names.flatMap((name) => placesOf(conf, name)),
+    }
   } catch {
-    return []
+    return { registries: [], mirrors: [] }
   }
 }

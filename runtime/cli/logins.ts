@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { delimiter, resolve } from 'node:path'
 import type { Query } from './client.ts'
 import { badFlag } from './options.ts'
+import { printError } from './output.ts'
 import type { RegistryPlace } from '../../images/registry/credentials.ts'
 import type { Transport } from '../../images/transport.ts'
 import type { LoginFile } from '../../images/registry/login-file.ts'
@@ -24,6 +25,15 @@ const resolveSetting = (name: string, text: string): string => {
         .join(delimiter)
     : resolve(text)
 }
+
+const NOWHERE = { registries: [], mirrors: [] }
+
+/** A mirror whose login cannot be had may still answer without. */
+const warn =
+  ({ host }: RegistryPlace) =>
+  (error: unknown): undefined => {
+    printError(`warning: no login for ${host}: ${error instanceof Error ? error.message : String(error)}`)
+  }
 
 export interface Logins {
   /** For the agent, of the caller's settings. */
@@ -52,9 +62,10 @@ const parseCreds = (creds: string): { username: string; password: string } => {
 /** What is said of a registry means nothing elsewhere. @throws {Failure} `cli.flag` */
 export const assertRegistry = (
   { transport }: Transport,
-  { creds, tlsVerify }: { creds: string | undefined; tlsVerify: string | undefined },
+  { authfile, creds, tlsVerify }: Record<'authfile' | 'creds' | 'tlsVerify', string | undefined>,
 ): void => {
-  const flag = creds !== undefined ? '--creds' : tlsVerify !== undefined ? '--tls-verify' : undefined
+  const given = { '--authfile': authfile, '--creds': creds, '--tls-verify': tlsVerify }
+  const flag = Object.entries(given).find(([, value]) => value !== undefined)?.[0]
   if (transport === 'docker' || flag === undefined) return
   throw badFlag(`${flag} is for a registry, not for ${transport}:`, `the same without ${flag}`)
 }
@@ -92,19 +103,22 @@ export const openLogins = (authFile?: string, creds?: string): Logins => {
         const { username, password, identityToken: identitytoken } = found ?? {}
         return found && { username, password, identitytoken, serveraddress: serverKey(asked.host) }
       }
-      const login =
+      const { registries, mirrors } =
+        isRoot || named !== undefined ? await listPlaces(image, isRoot ? { env: given } : settings) : NOWHERE
+      // --creds is for whatever a short name stands for, and not for mirrors
+      const hosts = new Set([registry, ...registries.map(({ host }) => host)])
+      const own =
         named === undefined
-          ? await find({ host: registry, repository })
-          : { ...named, serveraddress: serverKey(registry) }
+          ? [await find({ host: registry, repository })]
+          : Array.from(hosts, (host) => ({ ...named, serveraddress: serverKey(host) }))
       // What else the name may lead to, the agent finds out by itself; but not in files of root.
-      const others = isRoot ? (await listPlaces(image, { env: given })).filter(({ host }) => host !== registry) : []
-      const logins = await Promise.all(others.map((other) => find(other).catch(() => undefined)))
+      const others = isRoot ? [...registries, ...mirrors].filter(({ host }) => host !== registry) : []
+      const further = await Promise.all(others.map((other) => find(other).catch(warn(other))))
+      const [login, ...logins] = [...own, ...further].filter((one) => one !== undefined)
       return {
         ...headers,
         ...(login !== undefined && { 'x-registry-auth': encode(login) }),
-        ...(logins.some((one) => one !== undefined) && {
-          'glasspod-logins': encode({ logins: logins.filter((one) => one !== undefined) }),
-        }),
+        ...(logins.length > 0 && { 'glasspod-logins': encode({ logins }) }),
       }
     },
     async openFile() {

@@ -18,6 +18,9 @@ const isPrivate: Fault = ({ path, authorization, response }) => {
   return true
 }
 
+/** Nobody listens there. */
+const OTHER = '127.0.0.1:1'
+
 /** Keeps one login, in a file beside itself. */
 const HELPER = `#!/bin/sh
 kept="$(dirname "$0")/kept"
@@ -97,6 +100,10 @@ test('a mirror gets its own login, out of a file that only its owner may read', 
   expect(await root.ok(['pull', '-q', 'quay.io/x'], { env })).toMatch(/^sha256:/)
   writeFileSync(conf, `unqualified-search-registries = ["${host}"]\n`)
   expect(await root.ok(['pull', '-q', 'x'], { env })).toMatch(/^sha256:/)
+  // Who pulls is told why a mirror was asked without.
+  writeFileSync(conf, `[[registry]]\nlocation = "${OTHER}"\n[[registry.mirror]]\nlocation = "${host}"\n`)
+  writeFileSync(join(own, 'config.json'), JSON.stringify({ credHelpers: { [host]: 'absent' } }))
+  expect((await root.glasspod(['pull', '-q', `${OTHER}/x`], { env })).stderr).toContain('docker-credential-absent')
 })
 
 test('--creds is the login for one time, and is not told back', async () => {
@@ -107,6 +114,14 @@ test('--creds is the login for one time, and is not told back', async () => {
   const { exitCode, stderr } = await root.glasspod(['pull', '--creds', 'secret', `${host}/x`], { env })
   expect([exitCode, stderr]).toEqual([125, expect.stringContaining('--creds is not USER:PASSWORD')])
   expect(stderr).not.toContain('secret')
+  // It is for the registry that a short name stands for, and not for a mirror.
+  const conf = join(directory, 'creds.conf')
+  const asked = { env: { ...env, CONTAINERS_REGISTRIES_CONF: conf } }
+  writeFileSync(conf, `unqualified-search-registries = ["${host}"]\n`)
+  expect(await root.ok(['pull', '-q', '--creds', 'me:secret', 'x'], asked)).toMatch(/^sha256:/)
+  writeFileSync(conf, `[[registry]]\nlocation = "${OTHER}"\n[[registry.mirror]]\nlocation = "${host}"\n`)
+  const { stderr: refused } = await root.glasspod(['pull', '-q', '--creds', 'me:secret', `${OTHER}/x`], asked)
+  expect(refused).toContain(`mirror ${host}: registry ${host} wants a login for x`)
 })
 
 test('login asks for what is missing only at a terminal; logout --all forgets all', async () => {

@@ -184,6 +184,7 @@ describe('transports', () => {
       [['push', root.image, `oci-archive:${at('full')}`], 'full is a directory|EISDIR'],
       [['push', root.image, `docker-archive:${at('file')}`], 'is there already'],
       [['push', '--creds', 'me:secret', root.image, `oci:${at('new')}`], '--creds is for a registry, not for oci:'],
+      [['pull', '--authfile', at('file'), `dir:${at('full')}`], '--authfile is for a registry, not for dir:'],
       [['pull', '--tls-verify=false', `dir:${at('full')}`], '--tls-verify is for a registry, not for dir:'],
       [['push', root.image, `oci:${at('no/where')}`], "cannot create directory|can't create directory"],
       [['push', 'nothing:here', `dir:${at('new')}`], 'no such image: nothing:here'],

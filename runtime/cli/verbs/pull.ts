@@ -11,6 +11,7 @@ import { followTransfer } from '../transfer.ts'
 import { AUTH_FILE, CREDS, SQUASH, TLS_VERIFY, defineVerb } from '../verb.ts'
 
 interface Settings extends Pick<Pull, 'platform' | 'quiet' | 'squash' | 'logins'> {
+  authfile: string | undefined
   creds: string | undefined
   tlsVerify: string | undefined
 }
@@ -66,7 +67,7 @@ export const verb = defineVerb({
   example: 'glasspod pull busybox:1.36',
   async run({ options, operands, agent }) {
     const { platform, quiet, squash, authfile, creds, 'tls-verify': tlsVerify } = options
-    const settings = { platform, quiet, squash, logins: openLogins(authfile, creds), creds, tlsVerify }
+    const settings = { platform, quiet, squash, logins: openLogins(authfile, creds), authfile, creds, tlsVerify }
     const fetches = await Promise.all(operands.map((text) => planFetch(text, settings)))
     const client = await agent()
     let code = 0

@@ -75,7 +75,7 @@ export const verb = defineVerb({
   }) {
     const push = { image, quiet, agent }
     const transport = destination === undefined ? undefined : parseTransport(destination)
-    if (transport !== undefined) assertRegistry(transport, { creds, tlsVerify })
+    if (transport !== undefined) assertRegistry(transport, { authfile, creds, tlsVerify })
     if (transport !== undefined && isPlace(transport)) await pushToPlace(push, transport)
     else if (transport?.transport === 'docker-daemon') await pushToDaemon(push, transport.name)
     else await pushToRegistry(push, transport?.name, { logins: openLogins(authfile, creds), tlsVerify })

@@ -166,20 +166,45 @@ export const CAPABILITIES = defineProbe<{ mounted: Ended; switches: Switches }>(
   },
 })
 
-const KINDS = ['--mount', '--net', '--ipc', '--uts', '--cgroup', '--pid', '--fork']
+const KINDS = { mount: 'mnt', net: 'net', ipc: 'ipc', uts: 'uts', cgroup: 'cgroup', pid: 'pid' }
+const maximumOf = (kind: string): string => `user.max_${kind}_namespaces`
+const raise = (kinds: readonly string[]): string => {
+  const [only = '', ...others] = kinds
+  return others.length === 0
+    ? `sudo sysctl -w ${maximumOf(only)}=28633`
+    : `for kind in ${kinds.join(' ')}; do sudo sysctl -w ${maximumOf('${kind}')}=28633; done`
+}
 
-export const KINDS_PROBE = defineProbe<Ended>({
+interface Kinds {
+  made: Ended
+  /** By the kernel's name of the kind; of a kernel that shows them. */
+  maxima: Record<string, number>
+}
+
+export const KINDS_PROBE = defineProbe<Kinds>({
   id: 'userns.kinds',
   group: 'user namespaces',
   severity: 'blocker',
   title: 'namespaces of every other kind can be made in it',
   why: 'A container has mount, network, ipc, uts, cgroup and pid namespaces; each kind has a maximum of its own.',
-  advice: 'for kind in mnt net ipc uts cgroup pid; do sudo sysctl -w user.max_${kind}_namespaces=28633; done',
+  advice: raise(Object.values(KINDS)),
   see: 'namespaces(7)',
   needs: ['userns.create', 'userns.capabilities'],
-  read: (host) => attempt([...AS_INNER_ROOT, ...KINDS, 'true'], host),
-  judge: (made) =>
-    made.code === 0 ? fine('mount, net, ipc, uts, cgroup and pid were made') : bad(`unshare: ${describeEnd(made)}`),
+  read: async (host) => ({
+    made: await attempt([...AS_INNER_ROOT, ...Object.keys(KINDS).map((kind) => `--${kind}`), '--fork', 'true'], host),
+    maxima: Object.fromEntries(
+      Object.values(KINDS).flatMap((kind) => {
+        const value = readSysctl(maximumOf(kind))
+        return value === undefined ? [] : [[kind, Number(value)]]
+      }),
+    ),
+  }),
+  judge({ made, maxima }) {
+    if (made.code === 0) return fine('mount, net, ipc, uts, cgroup and pid were made')
+    const low = Object.keys(maxima).filter((kind) => (maxima[kind] ?? 0) < ENOUGH)
+    const found = [`unshare: ${describeEnd(made)}`, ...low.map((kind) => `${maximumOf(kind)} is ${maxima[kind]}`)]
+    return bad(found.join('; '), low.length === 0 ? {} : { try: raise(low) })
+  },
 })
 
 export const USERNS_PROBES: readonly Probe[] = [

@@ -17,6 +17,7 @@ import { TUN_DEVICE } from '../../../../runtime/see/doctor/uplink.ts'
 import {
   CAPABILITIES,
   CREATE,
+  KINDS_PROBE,
   MAXIMUM,
   RESTRICTION,
   SWITCH,
@@ -54,6 +55,19 @@ describe('user namespaces', () => {
       try: 'sudo sysctl -w user.max_user_namespaces=28633',
     })
     expect(badOf(MAXIMUM.judge({ ...switches, 'user.max_user_namespaces': '15' })).severity).toBe('warning')
+  })
+
+  it('with the maximum of another kind at 0: only that one is raised', () => {
+    const made = failed('unshare: unshare failed: No space left on device')
+    const maxima = { mnt: 63_432, net: 0, ipc: 63_432, uts: 63_432, cgroup: 63_432, pid: 63_432 }
+    expect(badOf(KINDS_PROBE.judge({ made, maxima }))).toMatchObject({
+      found: 'unshare: unshare failed: No space left on device; user.max_net_namespaces is 0',
+      try: 'sudo sysctl -w user.max_net_namespaces=28633',
+    })
+    expect(badOf(KINDS_PROBE.judge({ made, maxima: { ...maxima, pid: 0 } })).try).toBe(
+      'for kind in net pid; do sudo sysctl -w user.max_${kind}_namespaces=28633; done',
+    )
+    expect(badOf(KINDS_PROBE.judge({ made, maxima: {} })).try).toBeUndefined()
   })
 
   it('with Debian’s switch off, as linux-hardened has it', () => {

@@ -35,6 +35,19 @@ export const planArchive = (layout: string, fill = `tar -x -C ${ARCHIVE}`): Step
   shell: `ARCHIVE=$(mktemp -d ${quoteAround(`${layout}/incoming.XXXXXX`)})\n${fill}`,
 })
 
+/** Docker Hub answers whoever has a token, which it gives to everybody. Of other registries their WWW-Authenticate tells. */
+const HUB = /^https:\/\/registry-1\.docker\.io\/v2\/(.+)\/(?:manifests|blobs)\//
+
+const tokenFor = (from: string): string => {
+  const [, repository] = HUB.exec(from) ?? []
+  if (repository === undefined) return ''
+  const asked = `-d service=registry.docker.io -d scope=repository:${repository}:pull`
+  return `TOKEN=$(curl -fsSLG ${asked} https://auth.docker.io/token | sed 's/.*"token":"\\([^"]*\\)".*/\\1/')\n`
+}
+
+const curl = (from: string, accept = ''): string =>
+  ['curl -fsSL', HUB.test(from) ? '-H "Authorization: Bearer $TOKEN"' : '', accept, from].filter(Boolean).join(' ')
+
 const ACCEPT = "-H 'Accept: application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json'"
 
 /** `from`: as of a layer. */
@@ -47,7 +60,7 @@ export const planManifest = (from: string): Step => ({
   man: isUrl(from) ? 'curl(1)' : 'cat(1)',
   effect: 'image.part',
   input: { from },
-  shell: isUrl(from) ? `curl -fsSL ${ACCEPT} ${from}` : `cat ${quoteAround(from)}`,
+  shell: isUrl(from) ? `${tokenFor(from)}${curl(from, ACCEPT)}` : `cat ${quoteAround(from)}`,
 })
 
 export const planImageConfig = (from: string, layout: string): Step => ({
@@ -58,13 +71,13 @@ export const planImageConfig = (from: string, layout: string): Step => ({
   see: `ls ${quoteAround(layout)}/blobs/sha256`,
   effect: 'image.part',
   input: { from },
-  shell: isUrl(from) ? `curl -fsSL ${from}` : `cat ${quoteAround(from)}`,
+  shell: isUrl(from) ? curl(from) : `cat ${quoteAround(from)}`,
 })
 
 /** tar(1) finds out by itself how a file is packed. */
 const unpack = (from: string, directory: string): string =>
   isUrl(from)
-    ? `curl -fsSL ${from} | gunzip | tar -x -C ${directory}`
+    ? `${curl(from)} | gunzip | tar -x -C ${directory}`
     : `tar -x -f ${quoteAround(from)} -C ${directory}`
 
 export const planLayers = (layers: readonly PulledLayer[], directory: string): Step => ({

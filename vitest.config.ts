@@ -4,6 +4,9 @@ import { isPatient, patiently } from './test/fixtures/patience.ts'
 /** scripts/test adds up the runs from these files. */
 const results = process.env['GLASSPOD_RESULTS']
 
+/** A worker keeps what it has loaded: files share fixtures, which keep nothing of a test. On two processors vitest has one. */
+const WORKERS = { maxWorkers: 2, isolate: false }
+
 /** Suites of containers: what is a second on a processor is ten on an emulated one, and then the limits grow with it. */
 const suite = (name: string, include: string) => ({
   test: {
@@ -12,9 +15,7 @@ const suite = (name: string, include: string) => ({
     testTimeout: patiently(60_000),
     hookTimeout: patiently(120_000),
     fileParallelism: true,
-    maxWorkers: 2,
-    // a worker keeps what it has loaded: files share fixtures, which keep nothing of a test
-    isolate: false,
+    ...WORKERS,
     // on an emulated processor chance has more room; the report tells which test was tried twice
     retry: isPatient ? 1 : 0,
   },
@@ -25,7 +26,7 @@ export default defineConfig({
   test: {
     reporters: results === undefined ? ['default'] : ['default', ['json', { outputFile: results }]],
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 30_000 } },
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 30_000, ...WORKERS } },
       { test: { ...suite('integration', 'test/integration/**/*.test.ts').test, ...withRegistry } },
       // in a virtual machine: what only systemd and cgroup v2 alone can show
       { test: { ...suite('vm', 'test/vm/*.test.ts').test, ...withRegistry } },

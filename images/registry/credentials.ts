@@ -113,8 +113,8 @@ export interface RegistryPlace {
 }
 
 /**
- * Whom a pull of this name may ask: the registries that a short name may stand for, and their mirrors. None where it is
- * refused, for who pulls is told why.
+ * Whom a pull of this name may ask: the registries that a short name may stand for, and where registries.conf leads
+ * from there. None where it is refused, for who pulls is told why.
  */
 export const listPlaces = async (
   image: string,
@@ -130,7 +130,7 @@ export const listPlaces = async (
     const names = expandName(image, conf)
     return {
       registries: names.map(({ registry, repository }) => ({ host: registry, repository })),
-      mirrors: names.flatMap((name) => placesOf(conf, name)),
+      mirrors: names.flatMap((name) => placesOf(conf, name).filter(({ host }) => host !== name.registry)),
     }
   } catch {
     return { registries: [], mirrors: [] }

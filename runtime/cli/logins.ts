@@ -7,6 +7,8 @@ import { delimiter, resolve } from 'node:path'
 import type { Query } from './client.ts'
 import { badFlag } from './options.ts'
 import { printError } from './output.ts'
+import { printableLines } from './table.ts'
+import { Failure, isFailure } from '../errors.ts'
 import type { RegistryPlace } from '../../images/registry/credentials.ts'
 import type { Transport } from '../../images/transport.ts'
 import type { LoginFile } from '../../images/registry/login-file.ts'
@@ -26,20 +28,36 @@ const resolveSetting = (name: string, text: string): string => {
     : resolve(text)
 }
 
-const NOWHERE = { registries: [], mirrors: [] }
+/** As docker's API has it. */
+interface Login {
+  readonly username: string | undefined
+  readonly password: string | undefined
+  readonly identitytoken?: string | undefined
+  readonly serveraddress: string
+}
 
-/** A mirror whose login cannot be had may still answer without. */
+const placeOf = async (name: string): Promise<RegistryPlace> => {
+  const { parseReference } = await import('../../images/reference.ts')
+  const { registry, repository } = parseReference(name)
+  return { host: registry, repository }
+}
+
+/** Whoever answers without a login may still be asked. */
 const warn =
   ({ host }: RegistryPlace) =>
   (error: unknown): undefined => {
-    printError(`warning: no login for ${host}: ${error instanceof Error ? error.message : String(error)}`)
+    const { message, facts } = isFailure(error) ? error : new Failure(String(error), { id: 'registry.credentials' })
+    const why = facts.found === undefined ? '' : `: ${facts.found}`
+    printError(printableLines(`warning: no login for ${host}: ${message}${why}`))
   }
 
 export interface Logins {
   /** For the agent, of the caller's settings. */
   readonly headers: Record<string, string>
-  /** The same, with the login for the registry of an image's name. */
-  headersFor(image: string): Promise<Record<string, string>>
+  /** The same, with the login for the registry of this name. @throws {Failure} `image.reference` */
+  forPush(name: string): Promise<Record<string, string>>
+  /** The same, with logins for all whom a pull of this name may ask. @throws {Failure} `cli.flag` for --creds of several */
+  forPull(name: string): Promise<Record<string, string>>
   /** What login and logout change. */
   openFile(): Promise<LoginFile>
 }
@@ -88,38 +106,51 @@ export const openLogins = (authFile?: string, creds?: string): Logins => {
     ),
   )
   const headers = { 'glasspod-settings': encode(given) }
+  const read = async (path: string) => {
+    const { readAuthFile, parseAuthFile } = await import('../../images/registry/credentials.ts')
+    const bytes = kept.get(path)
+    return bytes === undefined ? readAuthFile(path) : parseAuthFile(bytes, path)
+  }
+  const findKept = async ({ host, repository }: RegistryPlace): Promise<Login | undefined> => {
+    const { findCredentials, serverKey } = await import('../../images/registry/credentials.ts')
+    const found = await findCredentials(settings, host, repository, read)
+    const { username, password, identityToken: identitytoken } = found ?? {}
+    return found && { username, password, identitytoken, serveraddress: serverKey(host) }
+  }
+  const findFor = async (place: RegistryPlace): Promise<Login | undefined> => {
+    const { serverKey } = await import('../../images/registry/credentials.ts')
+    return named === undefined ? findKept(place) : { ...named, serveraddress: serverKey(place.host) }
+  }
+  const withLogins = (found: readonly (Login | undefined)[]): Record<string, string> => {
+    const [login, ...logins] = found.filter((one) => one !== undefined)
+    return {
+      ...headers,
+      ...(login !== undefined && { 'x-registry-auth': encode(login) }),
+      ...(logins.length > 0 && { 'glasspod-logins': encode({ logins }) }),
+    }
+  }
   return {
     headers,
-    async headersFor(image) {
-      const [{ findCredentials, readAuthFile, parseAuthFile, serverKey, listPlaces }, { parseReference }] =
-        await Promise.all([import('../../images/registry/credentials.ts'), import('../../images/reference.ts')])
-      const { registry, repository } = parseReference(image)
-      const read = (path: string) => {
-        const bytes = kept.get(path)
-        return bytes === undefined ? readAuthFile(path) : Promise.resolve(parseAuthFile(bytes, path))
+    forPush: async (name) => withLogins([await findFor(await placeOf(name))]),
+    async forPull(name) {
+      const asItSays = await placeOf(name)
+      // Where the name may lead to the agent finds out by itself; but not in files of root.
+      if (named === undefined && !isRoot) return withLogins([await findFor(asItSays)])
+      const { listPlaces } = await import('../../images/registry/credentials.ts')
+      const { registries, mirrors } = await listPlaces(name, isRoot ? { env: given } : settings)
+      const [first = asItSays, ...further] = registries
+      if (named !== undefined && further.length > 0) {
+        const hosts = registries.map(({ host }) => host).join(', ')
+        throw badFlag(
+          `--creds is for one registry, and ${name} may be in ${hosts}`,
+          `glasspod pull --creds USER:PASSWORD ${first.host}/${name}`,
+        )
       }
-      const find = async (asked: RegistryPlace) => {
-        const found = await findCredentials(settings, asked.host, asked.repository, read)
-        const { username, password, identityToken: identitytoken } = found ?? {}
-        return found && { username, password, identitytoken, serveraddress: serverKey(asked.host) }
-      }
-      const { registries, mirrors } =
-        isRoot || named !== undefined ? await listPlaces(image, isRoot ? { env: given } : settings) : NOWHERE
-      // --creds is for whatever a short name stands for, and not for mirrors
-      const hosts = new Set([registry, ...registries.map(({ host }) => host)])
-      const own =
-        named === undefined
-          ? [await find({ host: registry, repository })]
-          : Array.from(hosts, (host) => ({ ...named, serveraddress: serverKey(host) }))
-      // What else the name may lead to, the agent finds out by itself; but not in files of root.
-      const others = isRoot ? [...registries, ...mirrors].filter(({ host }) => host !== registry) : []
-      const further = await Promise.all(others.map((other) => find(other).catch(warn(other))))
-      const [login, ...logins] = [...own, ...further].filter((one) => one !== undefined)
-      return {
-        ...headers,
-        ...(login !== undefined && { 'x-registry-auth': encode(login) }),
-        ...(logins.length > 0 && { 'glasspod-logins': encode({ logins }) }),
-      }
+      const others = isRoot ? [...further, ...mirrors].filter(({ host }) => host !== first.host) : []
+      return withLogins([
+        await findFor(first),
+        ...(await Promise.all(others.map((other) => findKept(other).catch(warn(other))))),
+      ])
     },
     async openFile() {
       const { openLoginFile } = await import('../../images/registry/login-file.ts')

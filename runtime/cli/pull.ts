@@ -22,7 +22,7 @@ export const pullImage = async (
   { image, platform, quiet, squash = false, logins, tlsVerify }: Pull,
 ): Promise<string> => {
   let id = ''
-  const headers = await logins.headersFor(image)
+  const headers = await logins.forPull(image)
   const query = { fromImage: image, platform, squash: squash ? '1' : undefined, ...verifyQuery(tlsVerify) }
   await followTransfer(client.lines<PullEvent>('/images/create', { query, headers }), {
     quiet,

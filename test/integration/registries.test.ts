@@ -119,6 +119,10 @@ test('--creds is the login for one time, and is not told back', async () => {
   const asked = { env: { ...env, CONTAINERS_REGISTRIES_CONF: conf } }
   writeFileSync(conf, `unqualified-search-registries = ["${host}"]\n`)
   expect(await root.ok(['pull', '-q', '--creds', 'me:secret', 'x'], asked)).toMatch(/^sha256:/)
+  writeFileSync(conf, `unqualified-search-registries = ["${host}", "${OTHER}"]\n`)
+  expect((await root.glasspod(['pull', '-q', '--creds', 'me:secret', 'x'], asked)).stderr).toContain(
+    `--creds is for one registry, and x may be in ${host}, ${OTHER}`,
+  )
   writeFileSync(conf, `[[registry]]\nlocation = "${OTHER}"\n[[registry.mirror]]\nlocation = "${host}"\n`)
   const { stderr: refused } = await root.glasspod(['pull', '-q', '--creds', 'me:secret', `${OTHER}/x`], asked)
   expect(refused).toContain(`mirror ${host}: registry ${host} wants a login for x`)

@@ -1,3 +1,4 @@
+import { isFailure } from '../../errors.ts'
 import { formOf, isPlace, parseTransport, type Place } from '../../../images/transport.ts'
 import type { PullEvent } from '../api.ts'
 import { writeArchive } from '../archive/output.ts'
@@ -20,8 +21,11 @@ const pushToRegistry = async (
   { logins, tlsVerify }: { logins: Logins; tlsVerify: string | undefined },
 ): Promise<void> => {
   const client = await agent()
-  // An id is no reference, and has no registry of its own: the agent says so.
-  const headers = await logins.headersFor(destination ?? image).catch(() => logins.headers)
+  const headers = await logins.forPush(destination ?? image).catch((error: unknown) => {
+    // An id is no reference, and has no registry of its own: the agent says so.
+    if (isFailure(error) && error.facts.id === 'image.reference') return logins.headers
+    throw error
+  })
   // Without a tag the API takes all of them; a command means latest, as docker's and podman's do.
   const tag = destination !== undefined || /[:@][^/]*$/.test(image) ? undefined : 'latest'
   const events = client.lines<PullEvent>(`/images/${segment(image)}/push`, {

@@ -175,6 +175,9 @@ const raise = (kinds: readonly string[]): string => {
     : `for kind in ${kinds.join(' ')}; do sudo sysctl -w ${maximumOf('${kind}')}=28633; done`
 }
 
+const FORBIDDEN =
+  'sudo dmesg | tail   # no maximum is low: a seccomp filter, a security module or an outer container forbids it'
+
 interface Kinds {
   made: Ended
   /** By the kernel's name of the kind; of a kernel that shows them. */
@@ -203,7 +206,8 @@ export const KINDS_PROBE = defineProbe<Kinds>({
     if (made.code === 0) return fine('mount, net, ipc, uts, cgroup and pid were made')
     const low = Object.keys(maxima).filter((kind) => (maxima[kind] ?? 0) < ENOUGH)
     const found = [`unshare: ${describeEnd(made)}`, ...low.map((kind) => `${maximumOf(kind)} is ${maxima[kind]}`)]
-    return bad(found.join('; '), low.length === 0 ? {} : { try: raise(low) })
+    if (Object.keys(maxima).length === 0) return bad(found.join('; '))
+    return bad(found.join('; '), { try: low.length === 0 ? FORBIDDEN : raise(low) })
   },
 })
 

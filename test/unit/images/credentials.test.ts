@@ -48,6 +48,7 @@ describe('logins from files', () => {
           'https://index.docker.io/v1/': { auth: base64('hub:a:b') },
           'https://quay.io/v2/': { auth: base64('q:1') },
           'quay.io/team': { auth: base64('team:2') },
+          'quay.io/team/v1': { auth: base64('one:3') },
           'plain.io:5000': { username: 'u', password: 'p' },
           'identity.io': { auth: base64('x:'), identitytoken: 'tok' },
           'empty.io': {},
@@ -58,6 +59,7 @@ describe('logins from files', () => {
         expect(await find('docker.io')).toEqual({ username: 'hub', password: 'a:b' })
         expect(await find('quay.io')).toEqual({ username: 'q', password: '1' })
         expect(await find('quay.io', 'team/app')).toEqual({ username: 'team', password: '2' })
+        expect(await find('quay.io', 'team/v1')).toEqual({ username: 'one', password: '3' })
         expect(await find('plain.io:5000')).toEqual({ username: 'u', password: 'p' })
         expect(await find('identity.io')).toEqual({ username: 'x', password: '', identityToken: 'tok' })
         expect(await find('empty.io')).toBeUndefined()

@@ -68,6 +68,7 @@ describe('user namespaces', () => {
       'for kind in net pid; do sudo sysctl -w user.max_${kind}_namespaces=28633; done',
     )
     expect(badOf(KINDS_PROBE.judge({ made, maxima: {} })).try).toBeUndefined()
+    expect(badOf(KINDS_PROBE.judge({ made, maxima: { ...maxima, net: 63_432 } })).try).toMatch(/no maximum is low/)
   })
 
   it('with Debian’s switch off, as linux-hardened has it', () => {

@@ -10,8 +10,13 @@ patience() { if [ "$(read_kvm)" = usable ]; then echo 1; else echo 10; fi; }
 
 vitest() { (cd "$checkout" && node_modules/.bin/vitest "$@"); }
 
-# suite [TEST...]: the results lie in $machine/results, or where GLASSPOD_VM_RESULTS says
+# suite [--without-kvm] [TEST...]: the results lie in $machine/results, or where GLASSPOD_VM_RESULTS says. With the flag only
+# these tests where there is no KVM, else all.
 suite() {
+  if [ "${1-}" = --without-kvm ]; then
+    shift
+    if [ "$(read_kvm)" = usable ]; then set --; else say "test: without KVM only $*"; fi
+  fi
   results=${GLASSPOD_VM_RESULTS:-$machine/results}
   mkdir -p "$results"
   rm -f "$results"/*.json

@@ -2,7 +2,7 @@
  * The delegated cgroup where systemd manages this user (systemd.resource-control(5), Delegate=): a transient scope. A
  * scope and no service: systemd-run(1) executes the command itself, so its descriptors and environment stay, and a
  * scope has no main process whose end would take the containers along. It lives in the user manager's tree, so with
- * lingering it survives the logout. Not yet tested on a machine with systemd.
+ * lingering it survives the logout. test/vm/outside/logout.test.ts shows it.
  */
 import { existsSync } from 'node:fs'
 import { isExecutable } from '../kernel/executables.ts'

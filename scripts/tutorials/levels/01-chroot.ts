@@ -31,7 +31,7 @@ export const level: Level = {
         en: 'chroot takes CAP_SYS_CHROOT: who chooses what /etc/passwd is could fool every setuid program.',
         zh: 'chroot 需要 CAP_SYS_CHROOT：谁能决定 /etc/passwd 是哪个文件，谁就能欺骗所有 setuid 程序。',
       },
-      check: (see) => see.exitCode !== 0 && see.status(process.pid, 'CapEff') !== '',
+      check: async (see) => see.exitCode !== 0 && /^0+$/.test(see.status(await see.pid('$'), 'CapEff')),
       fact: { en: 'EPERM: this shell has no capability', zh: 'EPERM：这个 shell 没有任何能力' },
       nearly: { en: 'An ordinary user should be refused.', zh: '普通用户应当被拒绝。' },
     },

@@ -87,11 +87,11 @@ export const level: Level = {
       nearly: { en: 'kill -KILL should end it.', zh: 'kill -KILL 应当能结束它。' },
     },
     {
-      say: { en: 'No such file: the way in is closed as well.', zh: '入口也一并关闭了。' },
+      say: { en: 'No such file: the way in is closed as well.', zh: '没有那个文件：入口也一并关闭了。' },
       run: 'nsenter --target $one --user --pid --preserve-credentials true',
       fails: {
-        en: 'A PID namespace without its process 1 takes no new process: fork(2) says ENOMEM.',
-        zh: '失去 1 号进程的 PID 命名空间不再接纳新进程：fork(2) 会返回 ENOMEM。',
+        en: 'The number leads nowhere. Who still held the namespace by an open file would get no further: without its process 1 it takes no new process, and fork(2) says ENOMEM.',
+        zh: '这个号码已经不通向任何地方。就算有人还用打开的文件占着这个命名空间，也是枉然：没有了 1 号进程，它不再接纳新进程，fork(2) 会返回 ENOMEM。',
       },
       check: (see) => see.exitCode !== 0,
       fact: { en: 'there is nothing to enter', zh: '已经没有可以进入的地方' },

@@ -110,14 +110,15 @@ export const level: Level = {
         zh: '要出去，还得开启转发，并让大家共用一个地址：由 nft(8) 改写源地址。',
       },
       run: "in_node sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'\nin_node nft 'add table ip learn; add chain ip learn out { type nat hook postrouting priority srcnat; }; add rule ip learn out ip saddr 10.9.0.0/24 oifname != \"br0\" masquerade'\nin_node nft list ruleset",
-      check: (see) => /masquerade/.test(see.output) && see.read('/proc/sys/net/ipv4/ip_forward') !== '',
+      check: async (see) =>
+        /masquerade/.test(see.output) && /^Ip: 1 /m.test(see.read(`/proc/${await see.pid('node')}/net/snmp`)),
       fact: {
-        en: 'a rule in the node alone: the firewall of the machine is as it was',
-        zh: '规则只在节点里：机器自己的防火墙没有变化',
+        en: 'the node forwards, and the rule is in it alone: the firewall of the machine is as it was',
+        zh: '节点已开启转发，规则也只在节点里：机器自己的防火墙没有变化',
       },
       nearly: {
-        en: 'nft list ruleset in the node should show masquerade.',
-        zh: '在节点里执行 nft list ruleset 应当能看到 masquerade。',
+        en: 'nft list ruleset in the node should show masquerade, and ip_forward there should be 1.',
+        zh: '在节点里执行 nft list ruleset 应当能看到 masquerade，那里的 ip_forward 应当是 1。',
       },
     },
     {

@@ -126,8 +126,8 @@ export const level: Level = {
       },
       run: 'entry 0 | cni ADD box2 $other $CNI_PATH/bridge',
       fails: {
-        en: 'A failed ADD has to leave nothing behind: the runtime knows no address that it could give back.',
-        zh: '失败的 ADD 不得留下任何东西：运行时根本不知道有什么地址可以归还。',
+        en: 'A good plugin takes back what it made. The runtime calls DEL all the same, for every plugin of the list: the specification asks for it after a failed ADD, too, and DEL needs only the container’s name.',
+        zh: '好的插件会自己收拾干净。即便如此，运行时仍要对列表里的每个插件调用 DEL：规范要求 ADD 失败之后也这样做，而 DEL 只需要容器的名字。',
       },
       check: async (see) =>
         /"code":100,"msg":"[^"]*no free address/.test(see.output) &&

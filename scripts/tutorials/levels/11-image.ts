@@ -188,7 +188,7 @@ export const level: Level = {
         en: 'So for each layer first what it deletes, then what it brings.',
         zh: '所以对每一层，先执行它的删除，再放进它带来的文件。',
       },
-      run: "cat >apply <<'END'\nfor layer; do\n  tar -tzf $layer | grep -E '(^|/)\\.wh\\.' | while read -r mark; do\n    dir=rootfs/${mark%/*} name=${mark##*/}\n    case $name in\n      .wh..wh..opq) find $dir -mindepth 1 -delete ;;\n      *) rm -rf \"$dir/${name#.wh.}\" ;;\n    esac\n  done\n  tar -xzf $layer --numeric-owner --exclude='.wh.*' -C rootfs\ndone\nEND\nmkdir rootfs; root_here sh apply $layers\nls -A rootfs/etc rootfs/var/cache; ls -ldn rootfs/www",
+      run: "cat >apply <<'END'\nfor layer; do\n  tar -tzf $layer | grep -E '(^|/)\\.wh\\.' | while read -r mark; do\n    dir=rootfs/$mark name=${mark##*/}\n    dir=${dir%/*}\n    case $name in\n      .wh..wh..opq) find $dir -mindepth 1 -delete ;;\n      *) rm -rf \"$dir/${name#.wh.}\" ;;\n    esac\n  done\n  tar -xzf $layer --numeric-owner --exclude='.wh.*' -C rootfs\ndone\nEND\nmkdir rootfs; root_here sh apply $layers\nls -A rootfs/etc rootfs/var/cache; ls -ldn rootfs/www",
       check: (see) =>
         namesIn(see, 'rootfs/etc').join() === 'group,passwd' &&
         namesIn(see, 'rootfs/var/cache').join() === 'new' &&

@@ -48,8 +48,8 @@ export const level: Level = {
     },
     {
       say: {
-        en: 'A cluster’s API server refuses a field that it does not know. Here the fields that are not had are refused too, by line and path, so that nobody believes in a probe that nobody runs.',
-        zh: '集群的 API server 会拒绝它不认识的字段。这里没有实现的字段同样会连行号和路径一起被拒绝，免得有人以为存在一个其实没人执行的探针。',
+        en: 'A cluster’s API server refuses a field that it does not know when kubectl asks it to, as kubectl does by default; otherwise it warns, and drops the field. Here the fields that are not had are refused, by line and path, so that nobody believes in a probe that nobody runs.',
+        zh: 'kubectl 默认会要求集群的 API server 拒绝它不认识的字段；不作此要求时，API server 只是警告，然后丢掉该字段。这里没有实现的字段会连行号和路径一起被拒绝，免得有人以为存在一个其实没人执行的探针。',
       },
       run: "sed 's/command: \\[httpd/livenessProbe: {}\\n    &/' pod.yaml >probe.yaml\nglasspod play probe.yaml",
       fails: {
@@ -164,8 +164,8 @@ echo $phase; glasspod down job.yaml >/dev/null`,
       zh: '一个容器回来了三次，客户端只感到短暂的中断。每次都是另一个进程，为什么会这样？',
     },
     answer: {
-      en: 'The address belongs to the network namespace, and pause holds that. Only when pause ends is the pod another one; then also its emptyDir in memory is gone, and its address may be given to somebody else.',
-      zh: '地址属于网络命名空间，而握着它的是 pause。只有 pause 结束了，Pod 才换了一个；那时内存里的 emptyDir 也没了，地址也可能给了别人。',
+      en: 'The address belongs to the network namespace, and pause holds that. Only when pause ends does the pod get another one, and its old address may be given to somebody else. Here its emptyDir in memory is gone then, too; a kubelet keeps it as long as the pod is on its node.',
+      zh: '地址属于网络命名空间，而握着它的是 pause。只有 pause 结束了，Pod 才会换一个网络命名空间，原来的地址也可能给了别人。在这里，内存里的 emptyDir 那时也没了；kubelet 则会一直留着它，直到 Pod 离开这个节点。',
     },
   },
 }

@@ -39,8 +39,8 @@ export const level: Level = {
       say: { en: 'The first pod does not even start.', zh: '第一个 Pod 根本启动不了。' },
       run: 'glasspod run -d --name web --network none $IMAGE htpd -f -p 80 -h /www',
       fails: {
-        en: '127: not found. 126 would be: found, but it cannot be executed, for want of the x bit or of its interpreter.',
-        zh: '127：找不到。如果是 126，则是找到了却无法执行：缺少 x 权限，或者缺少它的解释器。',
+        en: '127: not found; a script whose interpreter is missing counts as not found, too (ENOENT). 126 would be: found, but it cannot be executed, for want of the x bit, or because it was made for another processor.',
+        zh: '127：找不到；脚本的解释器不存在也算找不到（ENOENT）。如果是 126，则是找到了却无法执行：缺少 x 权限，或者是为别的处理器编译的。',
       },
       check: (see) => see.exitCode === 127 && /\[process\.exec\]/.test(see.output),
       fact: { en: 'exit code 127, at the step process.exec', zh: '退出码 127，停在 process.exec 这一步' },

@@ -105,7 +105,10 @@ export const level: Level = {
       say: { en: 'Close it.', zh: '关掉它。' },
       run: 'exec 7<&-\nwhile grep -q cable: /proc/$node/net/dev; do sleep 0.1; done\nin_node ip -brief link',
       check: hasNoCable,
-      fact: { en: 'process, mount, descriptor: there is no fourth kind', zh: '进程、挂载、描述符：没有第四种' },
+      fact: {
+        en: 'process, mount, descriptor: a network namespace has no fourth kind. User and PID namespaces are held by those below them, too: namespaces(7)',
+        zh: '进程、挂载、描述符：对网络命名空间来说没有第四种。用户和 PID 命名空间还会被自己下级的命名空间占着，见 namespaces(7)',
+      },
       nearly: { en: 'exec 7<&- closes it.', zh: 'exec 7<&- 会关闭它。' },
     },
     {
@@ -240,8 +243,8 @@ export const level: Level = {
       zh: '容器已经删除，df 却显示它那个 5 GB 文件的空间仍被占用。这是哪一种占用者？怎么找到它？',
     },
     answer: {
-      en: 'Some process still has the file open: a name can go before its last holder. ls -l /proc/*/fd | grep deleted finds it, or lsof +L1: a log shipper, a backup, a shell that somebody left in an exec. The space is free when it closes the file or ends.',
-      zh: '还有某个进程开着这个文件：名字可以先于最后一个占用者消失。用 ls -l /proc/*/fd | grep deleted 或 lsof +L1 就能找到：也许是日志采集程序、备份程序，或者谁留在 exec 里的一个 shell。它关闭文件或结束后，空间就释放了。',
+      en: 'Some process still has the file open: a name can go before its last holder. ls -l /proc/*/fd | grep deleted finds it, or lsof +L1: a log shipper, a backup, a shell on the host that writes into it. The space is free when it closes the file or ends.',
+      zh: '还有某个进程开着这个文件：名字可以先于最后一个占用者消失。用 ls -l /proc/*/fd | grep deleted 或 lsof +L1 就能找到：也许是日志采集程序、备份程序，或者宿主机上正往里写的一个 shell。它关闭文件或结束后，空间就释放了。',
     },
   },
 }

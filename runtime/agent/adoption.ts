@@ -8,6 +8,7 @@ import type { Leaves } from './leaves.ts'
 import type { Losses } from './losses.ts'
 import { monitorFiles, openInput, readEnding } from './monitored.ts'
 import type { Pods } from './pods.ts'
+import type { PodRecord } from './records.ts'
 import type { Restarts } from './restarts.ts'
 import type { Supervisor } from './supervisor.ts'
 
@@ -26,10 +27,19 @@ export const adopt = (parts: Parts): void => {
   for (const container of containers.all.values()) adoptContainer(parts, container)
   for (const pod of pods.all.values())
     if (!pod.implicit) void losses.follow(pod)
-    else if (containers.inPod(pod).length === 0) void pods.remove(pod)
-    else if (mayStartAgain(containers.inPod(pod))) continue
-    else if (pod.pause !== undefined && !pods.isRunning(pod)) void pods.stop(pod)
-    else if (containers.inPod(pod).every(({ isRunning }) => !isRunning)) void pods.stop(pod)
+    else
+      adoptImplicit(parts, pod).catch((error: unknown) => {
+        console.error(`adopt pod ${pod.name}:`, error)
+      })
+}
+
+/** Of one container: it goes with it, and stops with it. */
+const adoptImplicit = async ({ pods, containers }: Parts, pod: PodRecord): Promise<void> => {
+  const inIt = containers.inPod(pod)
+  if (inIt.length === 0) return pods.remove(pod)
+  if (mayStartAgain(inIt)) return
+  const isLost = pod.pause !== undefined && !pods.isRunning(pod)
+  if (isLost || inIt.every(({ isRunning }) => !isRunning)) await pods.stop(pod)
 }
 
 /** Then their next start finds out whether the pod lives, and takes away what is left of it. */
@@ -80,5 +90,5 @@ const endedAgain = ({ record, directory }: Container): boolean => {
 const noteFound = (containers: Containers, container: Container): void => {
   container.record.status = 'running'
   container.record.startedAt = new Date().toISOString()
-  containers.save(container)
+  containers.note(container)
 }

@@ -56,9 +56,19 @@ export class Container {
   }
 }
 
+interface Options {
+  id?: string | undefined
+  name?: string | undefined
+  pod?: string | undefined
+  driver: StorageDriver
+  watch?: Watch | undefined
+}
+
 export class Containers {
   readonly all = new Map<string, Container>()
   readonly remains: string[]
+  /** Names and ids of what is being made: a copy of its layers takes its time, and so does who steps through it. */
+  private readonly coming = new Set<string>()
   private readonly records: Records<ContainerRecord>
   private readonly node: Node
   private readonly pods: Pods
@@ -91,6 +101,10 @@ export class Containers {
     this.records.write(record)
   }
 
+  note({ record }: Container): void {
+    this.records.note(record)
+  }
+
   /** As it will be once its program runs: an agent that dies before that finds the end of it, and notes that. */
   saveStarting({ record }: Container, startedAt: string): void {
     const { exitCode: _, finishedAt: __, error: ___, ...rest } = record
@@ -109,19 +123,10 @@ export class Containers {
   }
 
   /** Everything that can be wrong with the request is said here, before anything exists. */
-  async create(
-    body: CreateBody,
-    image: Image,
-    options: {
-      id?: string | undefined
-      name?: string | undefined
-      pod?: string | undefined
-      driver: StorageDriver
-      watch?: Watch | undefined
-    },
-  ): Promise<Container> {
+  async create(body: CreateBody, image: Image, options: Options): Promise<Container> {
     if (options.id !== undefined) this.checkId(options.id)
-    const taken = (name: string) => [...this.all.values()].some(({ record }) => record.name === name)
+    const taken = (name: string) =>
+      this.coming.has(name) || [...this.all.values()].some(({ record }) => record.name === name)
     if (options.name !== undefined && taken(checkName(options.name)))
       throw new Failure(`the container name '${options.name}' is in use`, {
         id: 'name.in-use',
@@ -130,9 +135,23 @@ export class Containers {
         exitCode: 125,
       })
     const name = options.name ?? inventName(taken)
+    const id = options.id ?? newId()
+    for (const word of [name, id]) this.coming.add(word)
+    try {
+      return await this.make(body, image, { ...options, id, name })
+    } finally {
+      for (const word of [name, id]) this.coming.delete(word)
+    }
+  }
+
+  private async make(
+    body: CreateBody,
+    image: Image,
+    options: Options & { id: string; name: string },
+  ): Promise<Container> {
+    const { id, name } = options
     const pod = options.pod === undefined ? undefined : this.pods.find(options.pod)
     this.check(body, pod)
-    const id = options.id ?? newId()
     const owner = pod ?? (await this.createImplicitPod(body, name, id, options.watch))
     const container = new Container(
       {
@@ -194,7 +213,7 @@ export class Containers {
         exitCode: 125,
         status: 400,
       })
-    if (this.all.has(id))
+    if (this.all.has(id) || this.coming.has(id))
       throw new Failure(`the container id ${id} is in use`, { id: 'container.id', exitCode: 125, status: 409 })
   }
 

@@ -70,7 +70,7 @@ export class Losses {
 
   private async endOnce(pod: PodRecord, { pid }: ProcessIdentity, watch?: Watch): Promise<void> {
     pod.lost ??= { pid, at: new Date().toISOString() }
-    this.pods.save(pod)
+    this.pods.note(pod)
     const because = { verb: 'pod', lostPause: pid }
     await Promise.all(
       this.containers

@@ -11,6 +11,7 @@ export const stopPod = async (
   pod: PodRecord,
   { seconds, verb = 'pod stop', watch }: { seconds: number; verb?: string; watch?: Watch | undefined },
 ): Promise<void> => {
+  await agent.pods.started(pod)
   await Promise.all(
     agent.containers.inPod(pod).map((container) => agent.stops.stop(container, seconds, { verb }, watch)),
   )
@@ -45,6 +46,7 @@ export const planPodEnd = (agent: Agent, pod: PodRecord): Step[] => [
 
 /** What still runs in it is killed. */
 export const removePod = async (agent: Agent, pod: PodRecord, watch?: Watch): Promise<void> => {
+  await agent.pods.started(pod)
   const containers = agent.containers.inPod(pod)
   await Promise.all(containers.map((container) => agent.supervisor.remove(container, true, watch)))
   await agent.losses.settled(pod)

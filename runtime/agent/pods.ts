@@ -134,6 +134,10 @@ export class Pods {
     this.records.write(pod)
   }
 
+  note(pod: PodRecord): void {
+    this.records.note(pod)
+  }
+
   isRunning(pod: PodRecord): boolean {
     return pod.pause !== undefined && pod.lost === undefined && isAlive(pod.pause)
   }
@@ -156,6 +160,11 @@ export class Pods {
     const start = this.run(pod, watch).finally(() => this.starting.delete(pod.id))
     this.starting.set(pod.id, start)
     return start
+  }
+
+  /** Resolves when it is not being started any more, whether it came up or not. */
+  async started({ id }: PodRecord): Promise<void> {
+    await this.starting.get(id)?.catch(() => undefined)
   }
 
   /** What makes it; pure but for the controllers that its cgroup would have. */
@@ -219,7 +228,7 @@ export class Pods {
       if (!pod.implicit) this.onRunning(pod)
     } catch (error) {
       delete pod.ip
-      this.records.write(pod)
+      this.note(pod)
       throw error
     }
   }
@@ -320,7 +329,7 @@ export class Pods {
   /** Nobody needs the address of a pod that goes: a plugin takes longer to give it back than all the rest. */
   private detachLater(pod: PodRecord): Promise<undefined> {
     // An implicit one is gone when its container is.
-    if (!pod.implicit) this.records.write({ ...pod, goes: true })
+    if (!pod.implicit) this.note({ ...pod, goes: true })
     const detached = this.network
       .detach({ ...pod })
       .catch((error: unknown) => console.error(`detach ${pod.name}:`, error))
@@ -362,7 +371,7 @@ export class Pods {
       execution.effects['network.detach'] = () => this.detachLater(pod)
     const failures = await undoSteps(this.plan(pod), execution).finally(() => this.ending.delete(pod.id))
     delete pod.ip
-    if (!goes) this.records.write(pod)
+    if (!goes) this.note(pod)
     if (failures.length > 0) throw failures[0]
   }
 

@@ -109,6 +109,15 @@ export class Records<T extends { id: string }> {
     renameSync(`${path}.tmp`, path)
   }
 
+  /** Of what has happened already: it is so, also where a full disk does not take the note. */
+  note(record: T): void {
+    try {
+      this.write(record)
+    } catch (error) {
+      console.error(`${this.pathOf(record.id)}/${this.file}:`, error)
+    }
+  }
+
   /** What an earlier agent left; a directory without a whole file is the remains of a creation, and is named. */
   readAll(): { records: T[]; remains: string[] } {
     const records: T[] = []

@@ -88,7 +88,7 @@ export class Restarts {
     this.waiting.delete(record.id)
     record.status = 'exited'
     delete record.restart
-    this.containers.save(container)
+    this.containers.note(container)
     await attempt.ready
     const pod = this.pods.get(record.podId)
     if (pod.implicit) await this.pods.stop(pod)

@@ -29,7 +29,7 @@ export class Stops {
   /** On disk before it is done: the agent may die in between. */
   private noteAsked(container: Container, who: Who, signal: number): void {
     container.record.asked = { ...who, signal, at: new Date().toISOString() }
-    this.containers.save(container)
+    this.containers.note(container)
   }
 
   planKill(container: Container, word = 'SIGKILL'): Step[] {
@@ -92,7 +92,7 @@ export class Stops {
       this.noteAsked(container, { verb: verb ?? 'stop' }, signalNumber('SIGKILL'))
     else {
       asked.killedAt = new Date().toISOString()
-      this.containers.save(container)
+      this.containers.note(container)
     }
     const cgroup = this.leaves.of(container.record)
     if (cgroup !== undefined && existsSync(cgroup) && killAll(cgroup)) return

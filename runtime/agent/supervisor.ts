@@ -162,7 +162,7 @@ export class Supervisor {
     if (!isFollowed) record.status = container.isRestarting ? 'exited' : 'created'
     await this.release(container)
     if (record.body.HostConfig?.AutoRemove === true) await this.containers.remove(container)
-    else this.containers.save(container)
+    else this.containers.note(container)
     if (isFollowed) this.restarts.schedule(container)
     container.events.emit('end')
     this.onEnd()
@@ -171,7 +171,9 @@ export class Supervisor {
   /** Resolves when the run is over and its record is written. */
   async watch(container: Container): Promise<void> {
     const ending = await whenEnded(container.directory)
-    await this.noteEnded(container, ending)
+    await this.noteEnded(container, ending).catch((error: unknown) =>
+      console.error(`end of ${container.record.name}:`, error),
+    )
   }
 
   private async noteEnded(container: Container, ending: Ending): Promise<void> {
@@ -194,7 +196,7 @@ export class Supervisor {
     )
     const goes = record.body.HostConfig?.AutoRemove === true
     // Before its cgroup goes, and with it the evidence: an agent that dies in between leaves a directory, no riddle.
-    if (!goes) this.containers.save(container)
+    if (!goes) this.containers.note(container)
     const released = this.release(container).catch((error: unknown) => console.error(`release ${record.name}:`, error))
     if (isFollowed) this.restarts.schedule(container, released)
     await released
@@ -247,6 +249,8 @@ export class Supervisor {
   }
 
   async remove(container: Container, force: boolean, watch?: Watch): Promise<void> {
+    // A start that is under way is over first: then all of it is there, to be ended or refused for.
+    await this.starting.get(container.record.id)?.catch(() => undefined)
     this.claim(container)
     container.watch = watch
     if (force) await this.restarts.cancel(container)

@@ -1,4 +1,5 @@
 /** Containers do not depend on the agent: it may be killed, and the next one takes them over with nothing lost. */
+import { mkdirSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { isDead, makeRoot, readAgentPid } from '../fixtures/glasspod.ts'
 import { until } from '../fixtures/glasspod-until.ts'
@@ -74,4 +75,19 @@ test('agent start starts one where there was one before', async () => {
   await root.ok(['agent', 'stop', '--force'])
   await root.ok(['agent', 'start'])
   expect((await root.glasspod(['agent', 'status'])).exitCode).toBe(0)
+})
+
+test('what has happened is so, also where no note of it can be written, as on a full disk', async () => {
+  await run('full', 'sleep 1000')
+  const agent = await readAgentPid(root)
+  // EISDIR for ENOSPC: a directory where a note is written before it is renamed
+  mkdirSync(`${root.dir}/containers/${(await root.inspect('full')).Id}/container.json.tmp`)
+  await root.ok(['stop', '-t', '0', 'full'])
+  const ended = { Status: 'exited', ExitCode: 137 }
+  expect(await state('full')).toMatchObject(ended)
+  expect(await readAgentPid(root)).toBe(agent)
+  await killAgent()
+  expect(await state('full')).toMatchObject(ended)
+  await root.ok(['rm', 'full'])
+  expect(await root.ok(['ps', '-aq', '--filter', 'name=full'])).toBe('')
 })

@@ -1,5 +1,5 @@
 /** A pod that is removed is gone at once, and its address a moment later: also where the agent dies in between. */
-import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { isDead, makeRoot, readAgentPid } from '../fixtures/glasspod.ts'
 import { until } from '../fixtures/glasspod-until.ts'
@@ -11,13 +11,13 @@ const held = `${plugin}.held`
 const leases = () => readdirSync(`${root.dir}/run/cni/glasspod`).filter((name) => /^[\d.]+$/.test(name))
 const records = () => readdirSync(`${root.dir}/pods`)
 
-/** From now on a DEL takes as long as we want. */
-const holdPlugin = () => {
+/** From now on this verb of CNI takes as long as we want. */
+const holdPlugin = (verb: 'ADD' | 'DEL' = 'DEL') => {
   if (!existsSync(`${plugin}.real`)) renameSync(plugin, `${plugin}.real`)
   writeFileSync(held, '')
   writeFileSync(
     plugin,
-    '#!/bin/sh\nwhile [ "$CNI_COMMAND" = DEL ] && [ -e "$0.held" ]; do sleep 0.02; done\nexec "$0.real"\n',
+    `#!/bin/sh\nwhile [ "$CNI_COMMAND" = ${verb} ] && [ -e "$0.held" ]; do sleep 0.02; done\nexec "$0.real"\n`,
     { mode: 0o755 },
   )
 }
@@ -83,4 +83,28 @@ test('an agent that is stopped has given it back before, however long it takes',
   setTimeout(letGo, 500)
   await root.ok(['agent', 'stop'])
   expect(leases()).toEqual([])
+})
+
+/** Beside the three that it was given. */
+const hasSocket = (pid: number): boolean =>
+  readdirSync(`/proc/${pid}/fd`).some(
+    (fd) => Number(fd) > 2 && readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith('socket'),
+  )
+
+test.each([
+  [[], 2, 'is running'],
+  [['-f'], 0, ''],
+])('rm %j waits for a start that is under way', async (flags, code, words) => {
+  holdPlugin('ADD')
+  const starting = root.spawn(['run', '-d', '--name', 'web', '--network', 'bridge', root.image, 'sleep', '1000'])
+  await until('it is being started', async () => (await root.ok(['ps', '-aq'])) !== '')
+  const agent = await readAgentPid(root)
+  const removing = root.spawn(['rm', ...flags, 'web'])
+  await until('it asks', () => hasSocket(removing.pid ?? 0))
+  letGo()
+  expect(await starting).toMatchObject({ exitCode: 0 })
+  expect(await removing).toMatchObject({ exitCode: code, stderr: expect.stringContaining(words) as string })
+  expect(await readAgentPid(root)).toBe(agent)
+  await root.glasspod(['rm', '-f', 'web'])
+  await until('its address is back', () => leases().length === 0)
 })

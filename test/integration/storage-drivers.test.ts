@@ -158,6 +158,15 @@ describe('copy', () => {
     await root.ok(['rm', '-f', 'users'])
   })
 
+  test('of two with the same name at once one is made', async () => {
+    const make = () => root.glasspod(['create', '--name', 'twin', '--network', 'none', image, 'true'])
+    const made = await Promise.all([make(), make()])
+    expect(made.map(({ exitCode }) => exitCode).sort()).toEqual([0, 125])
+    expect(made.map(({ stderr }) => stderr).join('')).toContain("the container name 'twin' is in use")
+    await root.ok(['rm', 'twin'])
+    expect(await root.ok(['ps', '-aq', '--filter', 'name=twin'])).toBe('')
+  })
+
   test('--read-only and a volume', async () => {
     const readonly = await root.glasspod(['run', '--rm', '--network', 'none', '--read-only', image, 'touch', '/etc/x'])
     expect(readonly.stderr).toMatch(/read-only/i)

@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Records } from '../../../runtime/agent/records.ts'
 import { useDirectory } from './temporary.ts'
 
@@ -34,6 +34,17 @@ describe('records', () => {
     records.write({ id: 'a', value: 3 })
     expect(statSync(`${directory}/a/thing.json`).ino).not.toBe(before)
     expect(readdirSync(`${directory}/a`)).toEqual(['thing.json'])
+  })
+
+  it('note what has happened where they can, and never fail', () => {
+    const { directory, records } = stocked()
+    mkdirSync(`${directory}/a/thing.json.tmp`)
+    const told = vi.spyOn(console, 'error').mockImplementation(() => undefined)
+    records.note({ id: 'a', value: 4 })
+    expect(told).toHaveBeenCalledOnce()
+    told.mockRestore()
+    expect(() => records.write({ id: 'a', value: 4 })).toThrow('EISDIR')
+    expect(records.readAll().records).toEqual([{ id: 'a', value: 1 }])
   })
 
   it('are their owner’s alone', () => {

@@ -4,8 +4,10 @@
  */
 import { calls, type Call } from '../init/call.ts'
 import { AT_FDCWD, LAST_FD, NULL, flags } from '../init/uapi.ts'
+import { planOwnMounts } from '../kernel/mounts.ts'
 import { planUnshare } from '../kernel/namespaces.ts'
 import { planHostname, planLoopback } from '../kernel/own-network.ts'
+import { planPivotRoot } from '../kernel/rootfs.ts'
 import { ALIVE_FD, planAlive, planBegin, planFatal, planTellPid } from '../plan/monitor.ts'
 
 export interface PauseInput {
@@ -38,6 +40,7 @@ export const planPause = ({ hostname, ownNetwork, mappedIds, ownPid, cgroupProcs
   ...planBegin('pause'),
   ...(hostname === undefined ? [] : planHostname(hostname)),
   ...(ownNetwork ? planLoopback(mappedIds) : []),
+  ...(ownPid ? planEmptyRoot() : []),
   ...planSleep(watchedIn !== undefined),
   ...planFatal(),
 ]
@@ -71,6 +74,20 @@ const planProcessOne = (): Call[] => {
     },
   ]
 }
+
+/** A directory on every machine, which is not needed any more. */
+const EMPTY = '/proc'
+
+/** Containers see this process in their own /proc, and whoever may trace it could go on by /proc/1/root. */
+const planEmptyRoot = (): Call[] => [
+  ...planOwnMounts(),
+  calls('pause.root', 'tmpfs(5)', 'ls /proc/1/root')(
+    'mount',
+    ['tmpfs', EMPTY, 'tmpfs', flags('MS_RDONLY', 'MS_NOSUID', 'MS_NODEV', 'MS_NOEXEC'), 'size=0k,nr_inodes=1'],
+    'An empty root: the containers of the pod would find the host’s in /proc/1/root.',
+  ),
+  ...planPivotRoot(EMPTY),
+]
 
 const planEnter = (path: string): Call[] => {
   const call = calls('pause.cgroup', 'cgroups(7)')

@@ -118,6 +118,9 @@ describe('what the containers of a pod share', () => {
       'the pause process has reaped the orphan',
       async () => !(await root.ok(['exec', 'a', 'ps'])).includes('0.1'),
     )
+    // Its pause process is in each /proc: by its root no way leads to the host, for one who may trace it either.
+    const flags = ['--rm', '--pod', 'web', '--cap-add', 'SYS_PTRACE']
+    expect(await root.ok(['run', ...flags, root.image, 'sh', '-c', 'ls -A /proc/1/root/ && echo seen'])).toBe('seen')
   })
 })
 

@@ -5,6 +5,7 @@ import { isHeld, whenReleased } from '../../../runtime/agent/alive.ts'
 import { whenGone } from '../../../runtime/agent/when-gone.ts'
 import { launchProgram } from '../../../runtime/launch.ts'
 import { planPause } from '../../../runtime/pod/pause.ts'
+import { until } from '../../fixtures/glasspod-until.ts'
 import { useDirectory } from '../agent/temporary.ts'
 import { strace } from './strace.ts'
 
@@ -68,6 +69,12 @@ describe('the pause program', () => {
       $sysctl = openat(AT_FDCWD, "/proc/sys/net/ipv4/ping_group_range", O_WRONLY|O_CLOEXEC) ?ENOENT|EACCES|EROFS|EPERM -> sysctl.net.ipv4.ping_group_range
       write($sysctl, "0 65536", 7) ?any
       sysctl.net.ipv4.ping_group_range: goto next
+      unshare(CLONE_NEWNS)
+      mount(NULL, "/", NULL, MS_REC|MS_PRIVATE, NULL)
+      mount("tmpfs", "/proc", "tmpfs", MS_RDONLY|MS_NOSUID|MS_NODEV|MS_NOEXEC, "size=0k,nr_inodes=1")
+      chdir("/proc")
+      pivot_root(".", ".")
+      umount2(".", MNT_DETACH)
       close_range(101, ~0U, 0)
       close_range(0, 99, 0)"
     `)
@@ -118,6 +125,7 @@ describe('the pause program', () => {
     try {
       expect(readFileSync(`/proc/${pid}/net/if_inet6`, 'utf8')).toContain(' lo\n')
       expect(readFileSync(`/proc/${pid}/status`, 'utf8')).toMatch(/^NSpid:\t\d+\t1$/m)
+      await until('its root is empty', () => readdirSync(`/proc/${pid}/root/`).length === 0)
       for (const name of ['net', 'uts', 'pid'])
         expect(readlinkSync(`/proc/${pid}/ns/${name}`)).not.toBe(readlinkSync(`/proc/self/ns/${name}`))
     } finally {

@@ -16,7 +16,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { errnoOf, Failure } from '../errors.ts'
 import { quoteWord } from '../spec/shell-words.ts'
 import { findForeign, layout, readRuntimeDirectory, refuseRoot, socketIn } from './root-directory.ts'
@@ -44,7 +44,7 @@ export const prepareRoot = (root: string): void => {
 
 /** @throws {Failure} `root.owner`, `root.foreign`: a directory that is there and not ours, or has other things in it */
 export const assertOurs = (root: string): void => {
-  const { marker } = layout(root)
+  const { marker, startLock } = layout(root)
   const { uid, mode } = lstatSync(realpathSync(root))
   if (uid !== myUid() || (mode & 0o022) !== 0) {
     throw new Failure(`root directory ${root} is not ours alone`, {
@@ -54,7 +54,8 @@ export const assertOurs = (root: string): void => {
     })
   }
   if (existsSync(marker)) return
-  const [stranger] = readdirSync(root).filter((name) => name !== NATIVE)
+  // a command that has waited for a reset holds the lock of what it is about to make
+  const [stranger] = readdirSync(root).filter((name) => name !== NATIVE && name !== basename(startLock))
   // asked again: another command may have made the marker, and then more, while the directory was read
   if (stranger !== undefined && !existsSync(marker)) {
     throw new Failure(`root directory ${root} has other things in it`, {

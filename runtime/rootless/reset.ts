@@ -31,16 +31,21 @@ export const resetRoot = async (given: string): Promise<void> => {
   }
   const release = await takeStartLock(startLock)
   try {
+    // another reset was quicker
+    if (!existsSync(marker)) return
     await killNode(root)
     const runtimeDirectory = readRuntimeDirectory(root, process.getuid?.() ?? 0)
     if (runtimeDirectory !== undefined && basename(runtimeDirectory) === hashRoot(root)) {
       await removeInside([runtimeDirectory])
       removeIfEmpty(dirname(runtimeDirectory))
     }
-    const names = readdirSync(root).filter((name) => name !== NATIVE && name !== basename(marker))
+    const kept = [NATIVE, basename(marker), basename(startLock)]
+    const names = readdirSync(root).filter((name) => !kept.includes(name))
     await removeInside(names.map((name) => `${root}/${name}`))
     // last: a reset that was interrupted can be repeated
     rmSync(marker)
+    // with it: who waits for the lock then makes both anew
+    rmSync(startLock, { force: true })
     removeIfEmpty(root)
   } finally {
     release()

@@ -33,12 +33,14 @@ export interface StartAgent {
 
 export const startAgent = async ({ root, bundle }: StartAgent): Promise<{ socketPath: string }> => {
   prepareRoot(root)
-  const runtimeDirectory = resolveRuntimeDirectory(root)
-  const socketPath = socketIn(runtimeDirectory)
-  const known = readLivingHolder(runtimeDirectory)
+  const known = readLivingHolder(resolveRuntimeDirectory(root))
   const scopeReason = known === undefined ? await startInScope({ root, bundle }) : undefined
   const release = await takeStartLock(layout(root).startLock)
   try {
+    // again: a reset that held the lock has removed them
+    prepareRoot(root)
+    const runtimeDirectory = resolveRuntimeDirectory(root)
+    const socketPath = socketIn(runtimeDirectory)
     if (await isAnswering(socketPath)) return { socketPath }
     installAgent(root, bundle)
     const logged = sizeOf(layout(root).agentLog)

@@ -10,6 +10,7 @@ import {
   readlinkSync,
   realpathSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -27,6 +28,7 @@ import { startAgent } from '../../runtime/rootless/start-agent.ts'
 import { takeStartLock } from '../../runtime/rootless/start-lock.ts'
 import { ensureAgent } from '../../runtime/rootless/start.ts'
 import { until } from '../../runtime/rootless/until.ts'
+import { patiently } from '../fixtures/patience.ts'
 import { failureOf } from '../unit/rootless/failure-of.ts'
 
 const isRoot = process.getuid?.() === 0
@@ -295,6 +297,28 @@ describe.skipIf(isRoot)('the agent', () => {
     expect(new Set(agents.map((agent) => agent?.socketPath))).toEqual(new Set([socketIn(directory)]))
     const pid = readHolder(directory)?.pid
     expect(starts()).toEqual([`${pid} ${pid}`])
+  })
+
+  test('is started in a root directory that was reset while it waited for the lock', async () => {
+    const { marker, startLock } = layout(root)
+    const bundle = bundleOf('one', AGENT)
+    const release = await takeStartLock(startLock)
+    const { ino } = statSync(startLock)
+    const started = startAgent({ root, bundle })
+    const waits = () => readFileSync('/proc/locks', 'utf8').split('\n').some((row) => row.includes('->') && row.includes(`:${ino} `)) // prettier-ignore
+    await until({ watched: [], timeoutMs: patiently(10_000), probe: () => Promise.resolve(waits() || undefined) })
+    rmSync(readlinkSync(`${root}/run`), { recursive: true })
+    rmSync(root, { recursive: true })
+    release()
+    await started
+    expect(existsSync(marker)).toBe(true)
+    prepareRoot(root)
+  })
+
+  test('and the rest are reset once by two at the same time', async () => {
+    await startAgent({ root, bundle: bundleOf('one', AGENT) })
+    await Promise.all([resetRoot(root), resetRoot(root)])
+    expect(existsSync(root)).toBe(false)
   })
 
   test('after its death the same holder starts it again', async () => {

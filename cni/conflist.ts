@@ -2,6 +2,7 @@
  * A network as CNI describes it: a `.conflist` names the plugins that a container's interface goes through, in
  * order (CNI specification 1.0.0, section 1). Pure: text in, value out.
  */
+import { basename, dirname } from 'node:path'
 import { Failure } from '../runtime/errors.ts'
 
 export interface PluginConf {
@@ -68,6 +69,19 @@ export const parseConflist = (text: string, from = 'conflist'): Conflist => {
     name,
     ...(disableCheck === true || disableCheck === 'true' ? { disableCheck: true } : {}),
     plugins: plugins.map((plugin, index) => parsePlugin(plugin, index, from)),
+  }
+}
+
+/** Leases go with the session: a list that names the place of an earlier one, of the same root, means that of this. */
+export const inSession = (list: Conflist, dataDir: string): Conflist => {
+  const tail = (path: string) => `${basename(dirname(path))}/${basename(path)}`
+  return {
+    ...list,
+    plugins: list.plugins.map((plugin) => {
+      const { ipam } = plugin
+      const isOurs = isObject(ipam) && typeof ipam['dataDir'] === 'string' && tail(ipam['dataDir']) === tail(dataDir)
+      return isOurs ? { ...plugin, ipam: { ...ipam, dataDir } } : plugin
+    }),
   }
 }
 

@@ -242,6 +242,19 @@ export class Containers {
   }
 }
 
+/** As one would be that is not made. */
+export const imagineRecord = (
+  record: Pick<ContainerRecord, 'id' | 'name' | 'podId' | 'driver' | 'body'>,
+  image: Image,
+): ContainerRecord => ({
+  ...record,
+  image: { id: image.id, name: record.body.Image ?? '', diffIds: [] },
+  created: '',
+  status: 'created',
+  logStart: 0,
+  restarts: 0,
+})
+
 /** The pod that `run` without --pod makes. The container's id is its host name, as with Docker. */
 export const implicitPod = (body: CreateBody, name: string, id: string): PodRequest => ({
   name,

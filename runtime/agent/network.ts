@@ -86,14 +86,15 @@ export class Network {
 
   /** The list of the pods' network, made with our defaults where there is none. */
   async conflist(): Promise<Conflist> {
-    const { defaultConflist, parseConflist } = await import('../../cni/conflist.ts')
+    const { defaultConflist, inSession, parseConflist } = await import('../../cni/conflist.ts')
     const file = this.conflistFile
+    const dataDir = `${this.node.paths.run}/cni`
     if (!existsSync(file)) {
       mkdirSync(this.node.paths.networks, { recursive: true, mode: 0o700 })
-      const list = defaultConflist({ name: NETWORK, dataDir: `${this.node.paths.run}/cni` })
+      const list = defaultConflist({ name: NETWORK, dataDir })
       writeFileSync(file, `${JSON.stringify(list, null, 2)}\n`, { mode: 0o600 })
     }
-    return parseConflist(readFileSync(file, 'utf8'), file)
+    return inSession(parseConflist(readFileSync(file, 'utf8'), file), dataDir)
   }
 
   private pluginHost(note: NetworkNote): PluginHost {

@@ -12,7 +12,9 @@ import type { HostPathType, Volume } from '../spec/manifest/volumes.ts'
 import { quoteWord } from '../spec/shell-words.ts'
 import { parseVolume } from '../spec/volumes.ts'
 import type { Agent } from './agent.ts'
-import type { Container } from './containers.ts'
+import { buildConfig, type Coming } from './bundle.ts'
+import { imagineRecord, type Container } from './containers.ts'
+import { newId } from './naming.ts'
 import { removePod, stopPod } from './pod-end.ts'
 import type { PodRecord } from './records.ts'
 
@@ -176,6 +178,27 @@ export const checkPlay = async (agent: Agent, manifests: readonly PodManifest[],
   return { replaced, missing }
 }
 
+/** What a creation refuses of its containers, now that their images are here: said while a pod that goes still runs. */
+const checkContainers = async (agent: Agent, manifest: PodManifest, missing: readonly MissingPath[]): Promise<void> => {
+  const { node, pods } = agent
+  const pod = await pods.make({ ...planPodRequest(manifest), name: undefined })
+  const volumes = pods.volumes(pod)
+  const { driver } = await agent.storage.chosen()
+  const comes: Coming = new Map<string, MissingPath['kind']>([
+    ...manifest.volumes.map(({ name }) => [`${volumes}/${name}`, 'directory'] as const),
+    ...missing.map(({ path, kind }) => [path, kind] as const),
+  ])
+  for (const container of manifest.containers) {
+    const image = await agent.images.find(container.image)
+    const body = planContainerBody(manifest, container, volumes)
+    const record = imagineRecord(
+      { id: newId(), name: containerName(manifest, container), podId: pod.id, driver, body },
+      image,
+    )
+    buildConfig({ node, pods, pod, container: record, image, comes })
+  }
+}
+
 interface PlayOptions {
   replace: boolean
   watch: Watch | undefined
@@ -206,6 +229,7 @@ export const play = async (
   const { replaced, missing } = await checkPlay(agent, manifests, replace)
   const unpacked: Unpacked[][] = []
   for (const { containers } of manifests) unpacked.push(await unpackFor(agent, containers, unpacking))
+  for (const manifest of manifests) await checkContainers(agent, manifest, missing)
   for (const pod of replaced) await removePod(agent, pod, watch)
   await executeSteps(missing.map(planHostPath), { ...HOST_PATHS, watch })
   const made: Played[] = []

@@ -1,11 +1,9 @@
 /** Containers and pods that are not made, for who asks what would be: their records as they would be. */
-import type { Image } from '../../../images/image.ts'
 import type { Step } from '../../plan/step.ts'
 import { CREATE_SHAPE, type CreateBody } from '../../spec/create-body.ts'
 import type { Agent } from '../agent.ts'
-import { implicitPod } from '../containers.ts'
+import { imagineRecord, implicitPod } from '../containers.ts'
 import { readBody, type Request } from '../http.ts'
-import type { ContainerRecord } from '../records.ts'
 
 /** Steps, and when they are made: at once, or at the end of what is started. */
 export interface Part {
@@ -17,18 +15,6 @@ export const NOW = 'now'
 
 /** An id that nothing has yet; a shell would call it so. @param index of several, from 0 */
 export const idOf = (what: 'POD' | 'CONTAINER', index = 0): string => `$${what}${index === 0 ? '' : index + 1}_ID`
-
-export const imagineRecord = (
-  record: Pick<ContainerRecord, 'id' | 'name' | 'podId' | 'driver' | 'body'>,
-  image: Image,
-): ContainerRecord => ({
-  ...record,
-  image: { id: image.id, name: record.body.Image ?? '', diffIds: [] },
-  created: '',
-  status: 'created',
-  logStart: 0,
-  restarts: 0,
-})
 
 /** What a request for one would make. */
 export const imagineContainer = async (

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { defaultConflist, parseConflist } from '../../../cni/conflist.ts'
+import { defaultConflist, inSession, parseConflist } from '../../../cni/conflist.ts'
 
 const ONE = { cniVersion: '1.0.0', name: 'n', plugins: [{ type: 'bridge', bridge: 'br9' }] }
 
@@ -30,5 +30,21 @@ describe('parseConflist', () => {
     ],
   ])('refuses %s', (text, message) => {
     expect(() => parseConflist(text, 'f.conflist')).toThrow(message)
+  })
+})
+
+describe('inSession', () => {
+  const dirOf = (list: ReturnType<typeof inSession>) => list.plugins.map(({ ipam }) => ipam)
+
+  test('the leases of an earlier session of this root are those of this one', () => {
+    const made = defaultConflist({ dataDir: '/run/user/1000/glasspod/abc/cni' })
+    expect(dirOf(inSession(made, '/tmp/glasspod-1000/abc/cni'))).toEqual(
+      dirOf(defaultConflist({ dataDir: '/tmp/glasspod-1000/abc/cni' })),
+    )
+  })
+
+  test('a directory that somebody has chosen stays', () => {
+    for (const list of [defaultConflist({ dataDir: '/srv/leases' }), ONE])
+      expect(inSession(list, '/tmp/glasspod-1000/abc/cni')).toEqual(list)
   })
 })

@@ -73,7 +73,7 @@ export const runForeground = async (foreground: Foreground): Promise<number> => 
       detached = true
       stream.socket.destroy()
     }
-    signals?.()
+    signals?.begin()
     tellSize?.()
     if (stdin && input !== undefined) feed ??= feedPipe(input, tty)
     feed?.serve({ end: () => stream.socket.end(), detach })
@@ -89,6 +89,7 @@ export const runForeground = async (foreground: Foreground): Promise<number> => 
     return await acrossAgents(client, attempt)
   } finally {
     restore?.()
+    signals?.end()
   }
 }
 
@@ -147,8 +148,11 @@ export const readExitCode = (answer: unknown): number => {
   return StatusCode
 }
 
-/** INT, TERM, HUP and QUIT go to the container; what comes while none can take them is kept until the returned call. */
-const forwardSignals = (client: Client, path: string): (() => void) => {
+/**
+ * INT, TERM, HUP and QUIT go to the container; what comes while none can take them is kept until `begin`. After `end` they
+ * are ours again, also those for a container that never came.
+ */
+const forwardSignals = (client: Client, path: string): { begin: () => void; end: () => void } => {
   let running = false
   const kept: SignalName[] = []
   const kill = (signal: SignalName) =>
@@ -156,9 +160,16 @@ const forwardSignals = (client: Client, path: string): (() => void) => {
       // One that has just ended cannot be signalled: the wait tells what became of it.
       if (isFailure(error) && error.facts.status === undefined) kept.push(signal)
     })
-  for (const name of FORWARDED) process.on(name, () => (running ? kill(name) : kept.push(name)))
-  return () => {
-    running = true
-    for (const name of kept.splice(0)) kill(name)
+  const takers = FORWARDED.map((name) => [name, () => void (running ? kill(name) : kept.push(name))] as const)
+  for (const [name, take] of takers) process.on(name, take)
+  return {
+    begin: () => {
+      running = true
+      for (const name of kept.splice(0)) kill(name)
+    },
+    end: () => {
+      for (const [name, take] of takers) process.off(name, take)
+      if (!running) for (const name of kept) process.kill(process.pid, name)
+    },
   }
 }

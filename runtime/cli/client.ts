@@ -172,6 +172,7 @@ export class Client {
     this.#met = true
     const build = answer.headers.get(BUILD_HEADER)
     if (build === undefined || this.#link.buildId === undefined || build === this.#link.buildId) return answer
+    if (isEnding(request) && answer.status < 400) return answer
     if (mayRepeat(request, answer)) {
       answer.socket.destroy()
       await this.#replaceAgent()
@@ -216,6 +217,9 @@ export class Client {
     return this.#replaced
   }
 }
+
+/** Then there is no agent whose place another one could take. */
+const isEnding = ({ path }: Exchange): boolean => path.startsWith('/glasspod/agent/stop')
 
 /**
  * What only reads, what was refused, a pull (its layers are kept) and an exec that is made and not started (the agent

@@ -1,8 +1,10 @@
 /** What watches a container outlives the agent: kill -9 it, and an attached run, `logs -f` and `wait` go on. */
 import { readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { isDead, makeRoot, readAgentPid } from '../fixtures/glasspod.ts'
 import { until } from '../fixtures/glasspod-until.ts'
+import { listenOnLoopback } from '../fixtures/loopback-server.ts'
 import { expectNoResidue } from '../fixtures/residue.ts'
 
 const root = makeRoot()
@@ -168,4 +170,20 @@ test('where no agent can be started any more, the error says so, and the contain
     writeFileSync(bundle, text)
   }
   await root.ok(['rm', '-f', 'orphan'])
+})
+
+test('a signal ends a run whose image is still being pulled', async () => {
+  const asked: string[] = []
+  const silent = createServer(({ url = '' }, response) => {
+    asked.push(url)
+    // the manifest never comes
+    if (url === '/v2/') response.end('{}')
+  })
+  const { host, stop } = await listenOnLoopback(silent)
+  const child = root.spawn(['run', '--rm', '--network', 'none', `${host}/x`, 'true'])
+  await until('its manifest is asked for', () => asked.some((url) => url.includes('manifests')))
+  process.kill(child.pid ?? 0, 'SIGINT')
+  expect(await child).toMatchObject({ signal: 'SIGINT' })
+  await stop()
+  expect(await root.ok(['ps', '-aq'])).toBe('')
 })

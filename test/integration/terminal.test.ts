@@ -121,3 +121,22 @@ test('-t without -i gives a terminal, and its output has its line ends', async (
   )
   expect(stdout).toBe('one\r\ntwo')
 })
+
+describe('a question', () => {
+  test.each(['\u0003', '\u0004'])('is answered with no by %j', async (key) => {
+    const terminal = onTerminal(root, 'glasspod system reset; echo "code $?"')
+    await terminal.untilSeen('[y/N]')
+    terminal.type(key)
+    await terminal.child
+    expect(terminal.seen()).toContain('code 1')
+    expect(terminal.seen()).not.toContain('bug')
+  })
+
+  test('for a name that is not answered is a failure, and no success', async () => {
+    const terminal = onTerminal(root, 'glasspod login localhost:1; echo "code $?"')
+    await terminal.untilSeen('Username')
+    terminal.type('\u0004')
+    await terminal.child
+    expect(terminal.seen()).toMatch(/error: there was no answer[^]*code 125/)
+  })
+})

@@ -7,6 +7,7 @@ import { readHandedDown } from '../../kernel/cgroups/controllers.ts'
 import { readPss } from '../../kernel/processes.ts'
 import { route, Status, type Answer, type Route } from '../http.ts'
 import { isTrue } from './query.ts'
+import { secondsOf } from './seconds.ts'
 
 /** The version of Docker's API that these answers follow. */
 const API_VERSION = '1.43'
@@ -89,7 +90,7 @@ export const systemRoutes = (agent: Agent): Route[] => [
         status: 409,
         exitCode: 125,
       })
-    await agent.stopAll(10)
+    await agent.stopAll(secondsOf(query))
     await agent.pods.settled()
     await agent.network.stop()
     setImmediate(agent.leave, 'with-holder')

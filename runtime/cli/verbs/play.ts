@@ -77,10 +77,10 @@ export const verb = defineVerb({
   async run({ options, operands: [file = '-'], agent }) {
     const { authfile, 'dry-run': dryRun, format, quiet, replace, squash } = options
     const body = readManifest(file)
+    const logins = openLogins(authfile)
     const client = await agent()
     const plan = await client.post<PlannedPod[]>('/glasspod/play', { body, query: { 'dry-run': true, replace } })
     if (dryRun) return format === 'json' ? printJson(plan) : print(formatPlan(plan, readColumns(STDOUT)))
-    const logins = openLogins(authfile)
     for (const image of listPulls(plan)) await pullImage(client, { image, platform: undefined, quiet, squash, logins })
     const played = await client.post<PlayedPod[]>('/glasspod/play', { body, query: { replace, squash } })
     printWarnings(played.flatMap(({ Warnings }) => Warnings))

@@ -243,6 +243,12 @@ describe('an agent of another build', () => {
     expect(seen).toEqual(['GET /x', 'POST /glasspod/agent/reexec', 'GET /x', 'GET /y'])
   })
 
+  it('that has been asked to end has no place for another one', async () => {
+    const client = await upgradable()
+    await client.post('/glasspod/agent/stop', { query: { force: true } })
+    expect(seen).toEqual(['POST /glasspod/agent/stop?force=1'])
+  })
+
   it('is replaced after it has done what must not be done twice', async () => {
     const client = await upgradable()
     expect(await client.post('/containers/create')).toMatchObject({ build: 'old' })

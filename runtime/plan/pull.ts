@@ -76,9 +76,7 @@ export const planImageConfig = (from: string, layout: string): Step => ({
 
 /** tar(1) finds out by itself how a file is packed. */
 const unpack = (from: string, directory: string): string =>
-  isUrl(from)
-    ? `${curl(from)} | gunzip | tar -x -C ${directory}`
-    : `tar -x -f ${quoteAround(from)} -C ${directory}`
+  isUrl(from) ? `${curl(from)} | gunzip | tar -x -C ${directory}` : `tar -x -f ${quoteAround(from)} -C ${directory}`
 
 export const planLayers = (layers: readonly PulledLayer[], directory: string): Step => ({
   kind: 'call',
